@@ -5,5 +5,7 @@
 //! inventory → plan → one pipeline of stages a VM → events → event log on disk
 //! → projections. See ARCHITECTURE.md for the map.
 
+pub mod cli;
 pub mod event;
+pub mod exit;
 pub mod projection;

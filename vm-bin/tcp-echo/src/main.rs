@@ -1,4 +1,51 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Many real TCP connections: an echo server and a verifying client.
+//! `tcp-echo`: an echo server and a client that holds many real TCP connections and verifies
+//! what comes back, so that tests of the kernel's socket table have something true to look at.
+//!
+//! Exit status: 0 all went well, 1 something failed while running (a connection lost, an echo that
+//! differs, a port in use), 2 wrong use, 3 the machine lacks what was asked for (descriptors,
+//! ports, addresses).
 
-fn main() {}
+mod cli;
+mod client;
+mod connection;
+mod error;
+mod limits;
+mod output;
+mod pattern;
+mod report;
+mod server;
+mod shutdown;
+mod socket;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Arguments, Role};
+use crate::error::Error;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    match arguments.role {
+        Role::Server(options) => runtime.block_on(server::run(&options, Output::new(options.json))),
+        Role::Client(options) => {
+            let output = Output::new(options.json);
+            runtime.block_on(client::run(options, output))
+        }
+    }
+}

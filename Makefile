@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One entry for every routine command; `make` alone lists them.
+
+CARGO ?= cargo
+KTEST := $(MAKE) --no-print-directory -C kmod/tcpstats/test
+ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
+DIST := dist/linux-$(ARCH)
+VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstatsd
+C_SOURCES := $(wildcard kmod/tcpstats/*.h kmod/tcpstats/core/*.[ch] \
+	kmod/tcpstats/test/*.[ch] vm-bin/*/src/*.[ch] vm-bin/*/src/*/*.[ch])
+SHELL_SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+
+.PHONY: help
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: setup
+setup: ## install what building, testing and the lab need (Debian)
+	@scripts/setup.sh
+
+.PHONY: demo
+demo: setup dist ## run all tests on three embedded hosts, end to end
+	@scripts/demo.sh
+
+.PHONY: test
+test: setup lint test-c test-rust test-demo ## set everything up and pass every test
+
+.PHONY: build
+build: ## build every program, optimised
+	$(CARGO) build --release --workspace --locked
+
+.PHONY: dist
+dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
+	@mkdir -p $(DIST)
+	@install -m 755 $(addprefix target/release/,$(VM_BINARIES)) $(DIST)/
+
+.PHONY: lint
+lint: ## formatting, clippy, shellcheck; warnings are errors
+	$(CARGO) fmt --all --check
+	clang-format-14 --dry-run -Werror $(C_SOURCES)
+	shellcheck $(SHELL_SCRIPTS)
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: fmt
+fmt: ## format all code
+	$(CARGO) fmt --all
+	clang-format-14 -i $(C_SOURCES)
+
+.PHONY: test-c
+test-c: ## the C core's tests: gcc and clang, sanitizers, valgrind
+	$(KTEST) unit CC=gcc
+	$(KTEST) unit CC=clang-14
+	$(KTEST) asan CC=gcc
+	$(KTEST) asan CC=clang-14
+	$(KTEST) ubsan CC=clang-14
+	$(KTEST) memcheck CC=gcc
+
+.PHONY: test-rust
+test-rust: ## every Rust test; those of the lab and the device need root
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked
+
+.PHONY: test-demo
+test-demo: dist ## `make demo` gives what the README says
+	@scripts/test-demo.sh
+
+.PHONY: bench
+bench: ## measure; prints figures, judges nothing
+	$(KTEST) bench CC=gcc
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf dist kmod/tcpstats/build

@@ -1,0 +1,22 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The little that the core takes from where it is compiled: errno values,
+ * memcpy() and its kin, htons() and its kin.
+ */
+#ifndef _TCPSTATS_PORT_H_
+#define _TCPSTATS_PORT_H_
+
+#ifdef _KERNEL
+#include <sys/param.h>
+#include <sys/systm.h>
+#include <sys/errno.h>
+#else
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#endif
+
+#define TCPSTATS_NITEMS(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif /* !_TCPSTATS_PORT_H_ */

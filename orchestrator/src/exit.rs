@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the program returns to its caller.
+
+use std::process::ExitCode;
+
+/// The program's exit statuses.
+///
+/// Where several hold, the graver one is returned: a machine that could not be
+/// driven outweighs a failed test, since a test that did not run says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExitStatus {
+    /// All passed.
+    Success,
+    /// At least one test failed, and every machine was driven to its end.
+    TestsFailed,
+    /// Wrong use or wrong configuration; nothing was touched.
+    Usage,
+    /// At least one machine could not be driven to its end.
+    NotDriven,
+    /// Interrupted, after cleaning up.
+    Interrupted,
+}
+
+impl ExitStatus {
+    /// As the shell sees it.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::TestsFailed => 1,
+            Self::Usage => 2,
+            Self::NotDriven => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Bring up three embedded hosts, run every filter test on all of them at once,
+# watch the orchestrator's own metrics meanwhile, and take everything down.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+orchestrator=target/release/orchestrator
+lab_dir=${TCPSTATS_LAB_DIR:-/run/tcpstats-lab}
+runs_dir=${TCPSTATS_RUNS_DIR:-target/demo-runs}
+hosts=3
+
+say() { printf '\n== %s\n' "$*"; }
+
+free_port() {
+	local port
+	for port in $(seq 9815 9915); do
+		if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+			printf '%s\n' "$port"
+			return
+		fi
+	done
+	printf 'demo: no free port between 9815 and 9915 on 127.0.0.1\n' >&2
+	return 1
+}
+
+lab_was_up=no
+run_pid=
+scratch=$(mktemp -d)
+finish() {
+	local status=$?
+	trap '' INT TERM
+	if [ -n "$run_pid" ] && kill -0 "$run_pid" 2>/dev/null; then
+		wait "$run_pid" || true
+	fi
+	[ "$lab_was_up" = no ] || "$orchestrator" lab down || status=1
+	rm -rf "$scratch"
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Scrape until a page is seen that was taken while every VM was testing.
+scrape_during_run() {
+	local url=$1 page=$scratch/page
+	while kill -0 "$run_pid" 2>/dev/null; do
+		if curl -fsS --max-time 2 -o "$page" "$url" 2>/dev/null &&
+			[ "$(grep -c '^orchestrator_tests{.*outcome="passed"' "$page")" -ge $((hosts * 3)) ] &&
+			grep -q '^orchestrator_run_in_progress 1$' "$page"; then
+			cp "$page" "$scratch/during"
+			return
+		fi
+		read -r -t 0.1 _ <>"$scratch/never" || true
+	done
+}
+
+started=$SECONDS
+say "the lab: $hosts hosts with their own network, sshd and device"
+lab_was_up=yes
+"$orchestrator" lab up -n "$hosts" --bin-dir target/release
+lab_seconds=$((SECONDS - started))
+
+port=$(free_port)
+url=http://127.0.0.1:$port/metrics
+say "orchestrator run --all-vms"
+mkfifo "$scratch/never"
+run_started=$SECONDS
+"$orchestrator" run --all-vms --inventory "$lab_dir/vms.toml" --dist dist \
+	--runs-dir "$runs_dir" --listen "127.0.0.1:$port" &
+run_pid=$!
+scrape_during_run "$url"
+status=0
+wait "$run_pid" || status=$?
+run_seconds=$((SECONDS - run_started))
+
+say "from $url, scraped during the run"
+if [ -s "$scratch/during" ]; then
+	grep -E '^orchestrator_(run_in_progress|vm_up|tests\{.*category="A")' "$scratch/during"
+else
+	printf 'demo: the run ended before its metrics could be scraped\n' >&2
+	[ "$status" -ne 0 ] || status=1
+fi
+
+say "the event logs"
+find "$runs_dir" -name events.ndjson | sort | tail -n 3
+
+say "the lab goes down"
+down_started=$SECONDS
+"$orchestrator" lab down
+lab_was_up=no
+"$orchestrator" lab status
+printf '\nseconds: lab up %d, run %d, lab down %d\n' \
+	"$lab_seconds" "$run_seconds" "$((SECONDS - down_started))"
+exit "$status"

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Install what building, testing and the lab need, on Debian and its kin.
+# Says what is missing before it installs; installs nothing twice.
+set -euo pipefail
+
+# Package, and a file that shows it is there.
+packages=(
+	"build-essential /usr/bin/cc"
+	"ca-certificates /etc/ssl/certs/ca-certificates.crt"
+	"clang-14 /usr/bin/clang-14"
+	"clang-format-14 /usr/bin/clang-format-14"
+	"curl /usr/bin/curl"
+	"fuse3 /usr/bin/fusermount3"
+	"iproute2 /usr/bin/ss"
+	"libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux"
+	"libfuse3-dev /usr/include/fuse3/fuse_lowlevel.h"
+	"openssh-client /usr/bin/ssh"
+	"openssh-server /usr/sbin/sshd"
+	"pkg-config /usr/bin/pkg-config"
+	"procps /usr/bin/ps"
+	"prometheus /usr/bin/promtool"
+	"rsync /usr/bin/rsync"
+	"shellcheck /usr/bin/shellcheck"
+	"util-linux /usr/bin/flock"
+	"valgrind /usr/bin/valgrind"
+)
+
+say() { printf 'setup: %s\n' "$*"; }
+die() {
+	printf 'setup: %s\n' "$*" >&2
+	exit 3
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "root is needed to install packages: run as root, or install sudo"
+	fi
+}
+
+missing=()
+for entry in "${packages[@]}"; do
+	read -r package file <<<"$entry"
+	[ -e "$file" ] || missing+=("$package")
+done
+
+# Debian starts the services that it installs. None is wanted here: the lab
+# runs its own sshd, and only promtool is used of prometheus.
+without_services() {
+	local policy=/usr/sbin/policy-rc.d ours=no status=0
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+		ours=yes
+	fi
+	"$@" || status=$?
+	if [ "$ours" = yes ]; then
+		as_root rm -f "$policy"
+	fi
+	return "$status"
+}
+
+disable_new_services() {
+	[ -d /run/systemd/system ] || return 0
+	local package
+	for package in "$@"; do
+		case "$package" in
+		openssh-server) as_root systemctl disable --now ssh.service ;;
+		prometheus) as_root systemctl disable --now prometheus.service ;;
+		esac
+	done
+}
+
+if [ "${#missing[@]}" -eq 0 ]; then
+	say "all Debian packages are there"
+else
+	command -v apt-get >/dev/null ||
+		die "missing: ${missing[*]}; no apt-get here: install their like by hand"
+	say "installing with apt-get: ${missing[*]}"
+	as_root apt-get update -qq
+	without_services as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	disable_new_services "${missing[@]}"
+fi
+
+command -v cargo >/dev/null ||
+	die "no cargo: install Rust 1.90 or later (https://rustup.rs), then run this again"
+say "$(cargo --version), $(rustc --version)"

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The command line as plain data.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::connection::Traffic;
+
+/// Many real TCP connections: an echo server, and a client that verifies every byte.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Role {
+    /// Echo whatever arrives; prints `ready PORT[,PORT…]` once it listens
+    Server(ServerOptions),
+    /// Hold connections and verify the echo; prints `ready N` once all N stand
+    Client(ClientOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerOptions {
+    /// Ports to listen on; 0 lets the system choose one
+    #[arg(long, value_name = "P", value_delimiter = ',', required = true)]
+    pub(crate) ports: Vec<u16>,
+
+    /// Address to listen on
+    #[arg(long, value_name = "A", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub(crate) bind: IpAddr,
+
+    /// Seconds between reports; without it only the final one is printed
+    #[arg(long, value_name = "S", value_parser = positive_seconds)]
+    pub(crate) report_interval: Option<Duration>,
+
+    /// Print every line on stdout as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientOptions {
+    /// Address of the server
+    #[arg(long, value_name = "A", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub(crate) host: IpAddr,
+
+    /// Ports of the server; the connections are spread evenly over them
+    #[arg(long, value_name = "P", value_delimiter = ',', required = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ports: Vec<u16>,
+
+    /// Connections to hold
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+
+    /// Bytes each connection sends a second, in whole payloads; 0 connects and stays idle
+    #[arg(long, value_name = "BYTES/S", default_value_t = 16)]
+    pub(crate) rate: u32,
+
+    /// Bytes of one payload
+    #[arg(long, value_name = "B", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) payload_size: u32,
+
+    /// Seconds over which the connections are opened; 0 opens them as fast as they stand
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seconds)]
+    pub(crate) ramp_duration: Duration,
+
+    /// Seconds to hold the connections once all stand; 0 holds them until SIGTERM or SIGINT
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seconds)]
+    pub(crate) duration: Duration,
+
+    /// Local addresses; the connections are spread evenly over them
+    #[arg(long, value_name = "A", value_delimiter = ',')]
+    pub(crate) source: Vec<IpAddr>,
+
+    /// Seconds between reports; without it only the final one is printed
+    #[arg(long, value_name = "S", value_parser = positive_seconds)]
+    pub(crate) report_interval: Option<Duration>,
+
+    /// Print every line on stdout as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ClientOptions {
+    /// What each connection sends; `None` for idle connections.
+    pub(crate) fn traffic(&self) -> Option<Traffic> {
+        (self.rate > 0).then(|| Traffic {
+            payload_bytes: self.payload_size.into(),
+            interval: Duration::from_secs_f64(f64::from(self.payload_size) / f64::from(self.rate)),
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+}
+
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn client(arguments: &[&str]) -> Result<ClientOptions, clap::Error> {
+        let common = ["tcp-echo", "client", "--ports", "9000,9001"];
+        match Arguments::try_parse_from(common.iter().chain(arguments))?.role {
+            Role::Client(options) => Ok(options),
+            Role::Server(_) => panic!("client parsed as server"),
+        }
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn rate_and_payload_give_the_interval() {
+        let traffic = client(&["--rate", "128", "--payload-size", "64"]).unwrap().traffic().unwrap();
+        assert_eq!(traffic.payload_bytes, 64);
+        assert_eq!(traffic.interval, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn rate_zero_is_idle() {
+        assert!(client(&["--rate", "0"]).unwrap().traffic().is_none());
+    }
+
+    #[test]
+    fn defaults_stay_on_loopback() {
+        let options = client(&[]).unwrap();
+        assert!(options.host.is_loopback());
+        assert_eq!(options.ports, [9000, 9001]);
+        assert_eq!(options.duration, Duration::ZERO);
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        for wrong in [
+            ["--connections", "0"],
+            ["--payload-size", "0"],
+            ["--duration", "-1"],
+            ["--duration", "soon"],
+            ["--report-interval", "0"],
+            ["--source", "localhost"],
+            ["--host", "127.0.0.256"],
+        ] {
+            assert!(client(&wrong).is_err(), "{wrong:?} accepted");
+        }
+    }
+}

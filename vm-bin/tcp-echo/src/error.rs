@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What can go wrong, what to do about it, and the exit status it leads to.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Where the system keeps the range of ports it gives to outgoing connections.
+const PORT_RANGE: &str = if cfg!(target_os = "freebsd") {
+    "net.inet.ip.portrange.first and .last"
+} else {
+    "net.ipv4.ip_local_port_range"
+};
+
+/// Where the system bounds the open files of all processes together.
+const SYSTEM_FILES: &str = if cfg!(target_os = "freebsd") { "kern.maxfiles" } else { "fs.file-max" };
+
+/// The command that gives this machine one more local address.
+const ADD_ADDRESS: &str =
+    if cfg!(target_os = "freebsd") { "ifconfig lo0 alias" } else { "ip address add dev lo" };
+
+/// Anything that ends the program or one of its connections other than well.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("failed to start the async runtime: {0}")]
+    Runtime(#[source] io::Error),
+
+    #[error("failed to watch for SIGTERM and SIGINT: {0}")]
+    Signals(#[source] io::Error),
+
+    #[error("failed to write to stdout: {0}")]
+    Output(#[source] io::Error),
+
+    #[error("failed to read or raise RLIMIT_NOFILE: {0}")]
+    Limits(#[source] io::Error),
+
+    #[error(
+        "{connections} connections need {needed} descriptors and RLIMIT_NOFILE allows {allowed}: \
+         raise its hard limit (ulimit -Hn) or spread the connections over several processes"
+    )]
+    Descriptors { connections: u32, needed: u64, allowed: u64 },
+
+    #[error(
+        "the whole system is out of descriptors while connecting to {target}: raise {}",
+        SYSTEM_FILES
+    )]
+    SystemDescriptors { target: SocketAddr },
+
+    #[error(
+        "no ephemeral port left for {target} from {}: widen {}, or spread the connections over \
+         more addresses (--source) or server ports (--ports)",
+        local(*source_address), PORT_RANGE
+    )]
+    Ports { target: SocketAddr, source_address: Option<IpAddr> },
+
+    #[error("{address} is no address of this machine: add it with `{} {address}`", ADD_ADDRESS)]
+    AddressMissing { address: IpAddr },
+
+    #[error("source {source_address} and host {host} are of different address families")]
+    SourceFamily { source_address: IpAddr, host: IpAddr },
+
+    #[error(
+        "port {} of {} is in use: choose another one, or end the process that holds it",
+        address.port(), address.ip()
+    )]
+    PortInUse { address: SocketAddr },
+
+    #[error("failed to listen on {address}: {error}")]
+    Listen { address: SocketAddr, #[source] error: io::Error },
+
+    #[error("failed to accept on {address}: {error}")]
+    Accept { address: SocketAddr, #[source] error: io::Error },
+
+    #[error("failed to connect to {target}: {error}; does `tcp-echo server` listen there?")]
+    Connect { target: SocketAddr, #[source] error: io::Error },
+
+    #[error("failed to connect to {target}: no answer within {} s", limit.as_secs())]
+    ConnectTimeout { target: SocketAddr, limit: Duration },
+
+    #[error("connection {connection} ({local} -> {target}): {failure}")]
+    Broken { connection: u32, local: SocketAddr, target: SocketAddr, #[source] failure: Failure },
+
+    #[error("failed to finish a task: {0}")]
+    Task(#[source] tokio::task::JoinError),
+
+    #[error("{lost} connections were lost and {mismatched} gave back other bytes than were sent")]
+    ClientFailures { lost: u32, mismatched: u32 },
+
+    #[error("{failed} connections ended with an error of the system")]
+    ServerFailures { failed: u64 },
+}
+
+/// How a connection that stood came to grief.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("closed by the peer with {missing} bytes not yet given back")]
+    Closed { missing: u64 },
+
+    #[error("lost with {missing} bytes not yet given back: {error}")]
+    Io { missing: u64, #[source] error: io::Error },
+
+    #[error("{missing} bytes not given back within {} s", limit.as_secs())]
+    Unanswered { missing: u64, limit: Duration },
+
+    #[error("byte {offset} came back as {received:#04x} instead of {expected:#04x}")]
+    Mismatch { offset: u64, expected: u8, received: u8 },
+
+    #[error("{surplus} bytes came back that were never sent, after byte {offset}")]
+    Surplus { offset: u64, surplus: u64 },
+}
+
+impl Failure {
+    /// Whether bytes came back that are not those that were sent.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Mismatch { .. } | Self::Surplus { .. })
+    }
+}
+
+impl Error {
+    /// The exit status as documented at the top of the program.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::SourceFamily { .. } => ExitCode::from(2),
+            Self::Limits(_)
+            | Self::Descriptors { .. }
+            | Self::SystemDescriptors { .. }
+            | Self::Ports { .. }
+            | Self::AddressMissing { .. } => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+fn local(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "the default source address".to_owned(), |address| address.to_string())
+}
