@@ -27,18 +27,19 @@ free_port() {
 lab_was_up=no
 run_pid=
 scratch=$(mktemp -d)
+# shellcheck disable=SC2317  # called by trap
 finish() {
 	local status=$?
 	trap '' INT TERM
-	if [ -n "$run_pid" ] && kill -0 "$run_pid" 2>/dev/null; then
-		wait "$run_pid" || true
-	fi
+	[ -z "$run_pid" ] || wait "$run_pid" || true
 	[ "$lab_was_up" = no ] || "$orchestrator" lab down || status=1
 	rm -rf "$scratch"
 	exit "$status"
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
+# Ctrl-C reaches the orchestrator by itself; another signal only this script.
+trap 'exit 130' INT
+trap '[ -z "$run_pid" ] || kill -TERM "$run_pid"; exit 143' TERM
 
 # Scrape until a page is seen that was taken while every VM was testing.
 scrape_during_run() {
@@ -50,7 +51,7 @@ scrape_during_run() {
 			cp "$page" "$scratch/during"
 			return
 		fi
-		read -r -t 0.1 _ <>"$scratch/never" || true
+		sleep 0.1
 	done
 }
 
@@ -63,7 +64,6 @@ lab_seconds=$((SECONDS - started))
 port=$(free_port)
 url=http://127.0.0.1:$port/metrics
 say "orchestrator run --all-vms"
-mkfifo "$scratch/never"
 run_started=$SECONDS
 "$orchestrator" run --all-vms --inventory "$lab_dir/vms.toml" --dist dist \
 	--runs-dir "$runs_dir" --listen "127.0.0.1:$port" &
