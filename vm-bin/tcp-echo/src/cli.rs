@@ -100,7 +100,9 @@ impl ClientOptions {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
@@ -132,7 +134,10 @@ mod tests {
 
     #[test]
     fn rate_and_payload_give_the_interval() {
-        let traffic = client(&["--rate", "128", "--payload-size", "64"]).unwrap().traffic().unwrap();
+        let traffic = client(&["--rate", "128", "--payload-size", "64"])
+            .unwrap()
+            .traffic()
+            .unwrap();
         assert_eq!(traffic.payload_bytes, 64);
         assert_eq!(traffic.interval, Duration::from_millis(500));
     }

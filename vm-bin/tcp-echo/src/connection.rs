@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Failure};
@@ -71,21 +71,52 @@ pub(crate) async fn run(
     endpoints: Endpoints,
     standing: mpsc::UnboundedSender<()>,
 ) -> Result<(), Error> {
-    let Endpoints { connection, source, target } = endpoints;
-    let stream = socket::connect(source, target).await?;
-    let local = stream.local_addr().map_err(|error| Error::Connect { target, error })?;
-    let exchange = Exchange { common: &common, connection, stream: &stream, sent: 0, verified: 0, due: 0 };
-    // The receiver lives as long as the client, and a client that ends needs no news.
-    let stands = || drop(standing.send(()));
-    let held = match common.traffic {
-        Some(traffic) => exchange.payloads(traffic, stands).await,
-        None => exchange.idle(stands).await,
+    let Endpoints {
+        connection,
+        source,
+        target,
+    } = endpoints;
+    let connecting = socket::connect(source, target);
+    let Some(stream) = common
+        .stop
+        .run_until_cancelled(connecting)
+        .await
+        .transpose()?
+    else {
+        return Ok(());
     };
-    held.map_err(|failure| Error::Broken { connection, local, target, failure })
+    let local = stream
+        .local_addr()
+        .map_err(|error| Error::Connect { target, error })?;
+    let stream = Stream {
+        common: &common,
+        connection,
+        stream: &stream,
+        sent: 0,
+        verified: 0,
+        due: 0,
+    };
+    // The receiver lives as long as the client, and a client that ends needs no news.
+    let stands = || {
+        let _ = standing.send(());
+    };
+    stream.hold(stands).await.map_err(|failure| Error::Broken {
+        connection,
+        local,
+        target,
+        failure,
+    })
 }
 
-/// The state of one connection's stream; positions count from its first byte.
-struct Exchange<'a> {
+/// Why a pause ended.
+#[derive(PartialEq, Eq)]
+enum Pause {
+    Over,
+    Stopped,
+}
+
+/// One connection's stream of bytes; positions count from its first byte.
+struct Stream<'a> {
     common: &'a Common,
     connection: u32,
     stream: &'a TcpStream,
@@ -95,27 +126,150 @@ struct Exchange<'a> {
     due: u64,
 }
 
-impl Exchange<'_> {
-    /// Sends nothing and expects nothing.
-    async fn idle(mut self, stands: impl FnOnce()) -> Result<(), Failure> {
+impl Stream<'_> {
+    /// Exchanges payloads, or nothing, until asked to stop.
+    async fn hold(mut self, stands: impl FnOnce()) -> Result<(), Failure> {
+        let Some(traffic) = self.common.traffic else {
+            stands();
+            self.pause(std::future::pending()).await?;
+            return Ok(());
+        };
+        let mut next_start = self.payload(traffic).await?;
         stands();
-        let stop = &self.common.stop;
-        stop.run_until_cancelled(self.advance_to_due_or_failure()).await.unwrap_or(Ok(()))
+        while self.pause(sleep_until(next_start)).await? == Pause::Over {
+            next_start = self.payload(traffic).await?;
+        }
+        Ok(())
     }
 
-    /// Sends one payload after the other, each when its time has come and the one before is back.
-    async fn payloads(mut self, traffic: Traffic, stands: impl FnOnce()) -> Result<(), Failure> {
-        let mut stands = Some(stands);
-        loop {
-            let next_start = Instant::now() + traffic.interval;
-            self.due += traffic.payload_bytes;
-            self.round_trip().await?;
-            if let Some(stands) = stands.take() {
-                stands();
-            }
-            if self.pause_until(next_start).await? == Pause::Stopped {
-                return Ok(());
-            }
+    /// Sends one payload and waits for its echo; returns when the next one is to start.
+    async fn payload(&mut self, traffic: Traffic) -> Result<Instant, Failure> {
+        let next_start = Instant::now() + traffic.interval;
+        self.due += traffic.payload_bytes;
+        let stop = &self.common.stop;
+        tokio::select! {
+            exchanged = self.exchange() => exchanged.map(|()| next_start),
+            limit = overdue(stop) => Err(Failure::Unanswered { missing: self.missing(), limit }),
         }
     }
+
+    /// Reads and writes at once until the payload is back: one that is larger than the socket's
+    /// buffers would otherwise never get through.
+    async fn exchange(&mut self) -> Result<(), Failure> {
+        while self.verified < self.due {
+            let interest = if self.sent < self.due {
+                Interest::READABLE | Interest::WRITABLE
+            } else {
+                Interest::READABLE
+            };
+            let ready = self
+                .stream
+                .ready(interest)
+                .await
+                .map_err(|error| self.lost(error))?;
+            if ready.is_writable() {
+                self.send()?;
+            }
+            if ready.is_readable() {
+                self.receive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits while nothing is on its way. Whatever arrives meanwhile is a failure: the end of the
+    /// connection, or bytes that were not sent.
+    async fn pause(&mut self, over: impl Future<Output = ()>) -> Result<Pause, Failure> {
+        let stop = &self.common.stop;
+        let broken = async {
+            loop {
+                self.stream
+                    .readable()
+                    .await
+                    .map_err(|error| self.lost(error))?;
+                self.receive()?;
+            }
+        };
+        tokio::select! {
+            () = over => Ok(Pause::Over),
+            () = stop.cancelled() => Ok(Pause::Stopped),
+            failure = broken => failure,
+        }
+    }
+
+    /// Writes what the socket takes of the payload.
+    fn send(&mut self) -> Result<(), Failure> {
+        while self.sent < self.due {
+            let bytes = self
+                .common
+                .pattern
+                .bytes(self.connection, self.sent, self.due - self.sent);
+            match self.stream.try_write(bytes) {
+                Ok(written) => {
+                    self.sent += written as u64;
+                    self.common
+                        .counters
+                        .sent_bytes
+                        .fetch_add(written as u64, Ordering::Relaxed);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(self.lost(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads once and verifies what came.
+    fn receive(&mut self) -> Result<(), Failure> {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => Err(Failure::Closed {
+                missing: self.missing(),
+            }),
+            Ok(length) => self.verify(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    fn verify(&mut self, received: &[u8]) -> Result<(), Failure> {
+        let length = received.len() as u64;
+        if self.verified + length > self.sent {
+            let surplus = self.verified + length - self.sent;
+            return Err(Failure::Surplus {
+                offset: self.sent,
+                surplus,
+            });
+        }
+        let pattern = &self.common.pattern;
+        if let Some(difference) = pattern.difference(self.connection, self.verified, received) {
+            return Err(Failure::Mismatch(difference));
+        }
+        self.verified += length;
+        self.common
+            .counters
+            .verified_bytes
+            .fetch_add(length, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn missing(&self) -> u64 {
+        self.sent - self.verified
+    }
+
+    fn lost(&self, error: io::Error) -> Failure {
+        Failure::Io {
+            missing: self.missing(),
+            error,
+        }
+    }
+}
+
+/// Returns, with the limit it went by, when a payload that starts now is overdue.
+async fn overdue(stop: &CancellationToken) -> Duration {
+    if stop.run_until_cancelled(sleep(ECHO_LIMIT)).await.is_some() {
+        return ECHO_LIMIT;
+    }
+    sleep(DRAIN_LIMIT).await;
+    DRAIN_LIMIT
 }

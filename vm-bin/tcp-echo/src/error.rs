@@ -6,7 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sys::resource::rlim_t;
 use thiserror::Error;
+
+use crate::pattern::Difference;
 
 /// Where the system keeps the range of ports it gives to outgoing connections.
 const PORT_RANGE: &str = if cfg!(target_os = "freebsd") {
@@ -16,11 +19,18 @@ const PORT_RANGE: &str = if cfg!(target_os = "freebsd") {
 };
 
 /// Where the system bounds the open files of all processes together.
-const SYSTEM_FILES: &str = if cfg!(target_os = "freebsd") { "kern.maxfiles" } else { "fs.file-max" };
+const SYSTEM_FILES: &str = if cfg!(target_os = "freebsd") {
+    "kern.maxfiles"
+} else {
+    "fs.file-max"
+};
 
 /// The command that gives this machine one more local address.
-const ADD_ADDRESS: &str =
-    if cfg!(target_os = "freebsd") { "ifconfig lo0 alias" } else { "ip address add dev lo" };
+const ADD_ADDRESS: &str = if cfg!(target_os = "freebsd") {
+    "ifconfig lo0 alias"
+} else {
+    "ip address add dev lo"
+};
 
 /// Anything that ends the program or one of its connections other than well.
 #[derive(Debug, Error)]
@@ -41,7 +51,11 @@ pub(crate) enum Error {
         "{connections} connections need {needed} descriptors and RLIMIT_NOFILE allows {allowed}: \
          raise its hard limit (ulimit -Hn) or spread the connections over several processes"
     )]
-    Descriptors { connections: u32, needed: u64, allowed: u64 },
+    Descriptors {
+        connections: u32,
+        needed: rlim_t,
+        allowed: rlim_t,
+    },
 
     #[error(
         "the whole system is out of descriptors while connecting to {target}: raise {}",
@@ -54,13 +68,22 @@ pub(crate) enum Error {
          more addresses (--source) or server ports (--ports)",
         local(*source_address), PORT_RANGE
     )]
-    Ports { target: SocketAddr, source_address: Option<IpAddr> },
+    Ports {
+        target: SocketAddr,
+        source_address: Option<IpAddr>,
+    },
 
-    #[error("{address} is no address of this machine: add it with `{} {address}`", ADD_ADDRESS)]
+    #[error(
+        "{address} is no address of this machine: add it with `{} {address}`",
+        ADD_ADDRESS
+    )]
     AddressMissing { address: IpAddr },
 
     #[error("source {source_address} and host {host} are of different address families")]
-    SourceFamily { source_address: IpAddr, host: IpAddr },
+    SourceFamily {
+        source_address: IpAddr,
+        host: IpAddr,
+    },
 
     #[error(
         "port {} of {} is in use: choose another one, or end the process that holds it",
@@ -69,19 +92,40 @@ pub(crate) enum Error {
     PortInUse { address: SocketAddr },
 
     #[error("failed to listen on {address}: {error}")]
-    Listen { address: SocketAddr, #[source] error: io::Error },
+    Listen {
+        address: SocketAddr,
+        #[source]
+        error: io::Error,
+    },
 
     #[error("failed to accept on {address}: {error}")]
-    Accept { address: SocketAddr, #[source] error: io::Error },
+    Accept {
+        address: SocketAddr,
+        #[source]
+        error: io::Error,
+    },
 
-    #[error("failed to connect to {target}: {error}; does `tcp-echo server` listen there?")]
-    Connect { target: SocketAddr, #[source] error: io::Error },
+    #[error("nothing listens on {target}: start `tcp-echo server` there first")]
+    Refused { target: SocketAddr },
+
+    #[error("failed to connect to {target}: {error}")]
+    Connect {
+        target: SocketAddr,
+        #[source]
+        error: io::Error,
+    },
 
     #[error("failed to connect to {target}: no answer within {} s", limit.as_secs())]
     ConnectTimeout { target: SocketAddr, limit: Duration },
 
     #[error("connection {connection} ({local} -> {target}): {failure}")]
-    Broken { connection: u32, local: SocketAddr, target: SocketAddr, #[source] failure: Failure },
+    Broken {
+        connection: u32,
+        local: SocketAddr,
+        target: SocketAddr,
+        #[source]
+        failure: Failure,
+    },
 
     #[error("failed to finish a task: {0}")]
     Task(#[source] tokio::task::JoinError),
@@ -100,13 +144,20 @@ pub(crate) enum Failure {
     Closed { missing: u64 },
 
     #[error("lost with {missing} bytes not yet given back: {error}")]
-    Io { missing: u64, #[source] error: io::Error },
+    Io {
+        missing: u64,
+        #[source]
+        error: io::Error,
+    },
 
     #[error("{missing} bytes not given back within {} s", limit.as_secs())]
     Unanswered { missing: u64, limit: Duration },
 
-    #[error("byte {offset} came back as {received:#04x} instead of {expected:#04x}")]
-    Mismatch { offset: u64, expected: u8, received: u8 },
+    #[error(
+        "byte {} came back as {:#04x} instead of {:#04x}",
+        .0.offset, .0.received, .0.expected
+    )]
+    Mismatch(Difference),
 
     #[error("{surplus} bytes came back that were never sent, after byte {offset}")]
     Surplus { offset: u64, surplus: u64 },
@@ -115,7 +166,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether bytes came back that are not those that were sent.
     pub(crate) fn is_mismatch(&self) -> bool {
-        matches!(self, Self::Mismatch { .. } | Self::Surplus { .. })
+        matches!(self, Self::Mismatch(_) | Self::Surplus { .. })
     }
 }
 
@@ -135,5 +186,8 @@ impl Error {
 }
 
 fn local(address: Option<IpAddr>) -> String {
-    address.map_or_else(|| "the default source address".to_owned(), |address| address.to_string())
+    address.map_or_else(
+        || "the default source address".to_owned(),
+        |address| address.to_string(),
+    )
 }

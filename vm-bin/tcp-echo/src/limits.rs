@@ -3,19 +3,19 @@
 
 use std::io;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::error::Error;
 
 /// Descriptors beside the connections: standard streams, the poller, signals, and room for a
 /// library that opens a file for a moment.
-const RESERVED: u64 = 32;
+const RESERVED: rlim_t = 32;
 
 /// Raises RLIMIT_NOFILE to its hard limit and returns what is in force then.
 ///
 /// # Errors
 /// [`Error::Limits`] if the system refuses.
-pub(crate) fn raise_descriptors() -> Result<u64, Error> {
+pub(crate) fn raise_descriptors() -> Result<rlim_t, Error> {
     let refused = |errno| Error::Limits(io::Error::from(errno));
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(refused)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(refused)?;
@@ -28,10 +28,14 @@ pub(crate) fn raise_descriptors() -> Result<u64, Error> {
 ///
 /// # Errors
 /// [`Error::Descriptors`].
-pub(crate) fn require_descriptors(connections: u32, allowed: u64) -> Result<(), Error> {
-    let needed = u64::from(connections) + RESERVED;
+pub(crate) fn require_descriptors(connections: u32, allowed: rlim_t) -> Result<(), Error> {
+    let needed = rlim_t::from(connections) + RESERVED;
     if needed > allowed {
-        return Err(Error::Descriptors { connections, needed, allowed });
+        return Err(Error::Descriptors {
+            connections,
+            needed,
+            allowed,
+        });
     }
     Ok(())
 }
@@ -45,7 +49,11 @@ mod tests {
         assert!(require_descriptors(100, 100 + RESERVED).is_ok());
         assert!(matches!(
             require_descriptors(101, 100 + RESERVED),
-            Err(Error::Descriptors { connections: 101, needed: 133, allowed: 132 })
+            Err(Error::Descriptors {
+                connections: 101,
+                needed: 133,
+                allowed: 132
+            })
         ));
     }
 }

@@ -50,7 +50,10 @@ impl Pattern {
             let expected = self.bytes(connection, offset, received.len() as u64);
             let (chunk, rest) = received.split_at(expected.len());
             if chunk != expected {
-                let at = chunk.iter().zip(expected).position(|(got, wanted)| got != wanted)?;
+                let at = chunk
+                    .iter()
+                    .zip(expected)
+                    .position(|(got, wanted)| got != wanted)?;
                 return Some(Difference {
                     offset: offset + at as u64,
                     expected: expected[at],
@@ -109,7 +112,11 @@ mod tests {
         bytes[70_000] ^= 0x01;
         assert_eq!(
             pattern.difference(3, 1_000, &bytes),
-            Some(Difference { offset: 71_000, expected, received: expected ^ 0x01 })
+            Some(Difference {
+                offset: 71_000,
+                expected,
+                received: expected ^ 0x01
+            })
         );
     }
 
@@ -119,7 +126,10 @@ mod tests {
         let bytes = stream(&pattern, 3, 0, 16);
         assert_eq!(pattern.difference(3, 0, &bytes), None);
         for connection in [0, 1, 2, 4, 65_520] {
-            assert!(pattern.difference(connection, 0, &bytes).is_some(), "{connection}");
+            assert!(
+                pattern.difference(connection, 0, &bytes).is_some(),
+                "{connection}"
+            );
         }
         assert!(pattern.difference(3, 1, &bytes).is_some());
     }

@@ -17,23 +17,27 @@ const BACKLOG: u32 = 65_535;
 /// How long a connection may take to be established.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// A listener on `address`; an IPv6 one takes IPv6 only, so that `::` means the same on every system.
+/// A listener on `address`, and the address with its real port where 0 was asked for. An IPv6 one takes IPv6 only, so that `::` means the same on every system.
 ///
 /// # Errors
 /// [`Error::PortInUse`], [`Error::AddressMissing`], or [`Error::Listen`] for anything else.
-pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    let listener = || -> io::Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listener = || -> io::Result<(TcpListener, SocketAddr)> {
         let socket = new(address.ip())?;
         socket.set_reuseaddr(true)?;
         if address.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
         }
         socket.bind(address)?;
-        socket.listen(BACKLOG)
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
     };
     listener().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Error::PortInUse { address },
-        io::ErrorKind::AddrNotAvailable => Error::AddressMissing { address: address.ip() },
+        io::ErrorKind::AddrNotAvailable => Error::AddressMissing {
+            address: address.ip(),
+        },
         _ => Error::Listen { address, error },
     })
 }
@@ -45,10 +49,12 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 /// [`Error::AddressMissing`], or [`Error::Listen`] for anything else.
 pub(crate) fn probe_source(source: IpAddr) -> Result<(), Error> {
     let address = SocketAddr::new(source, 0);
-    new(source).and_then(|socket| socket.bind(address)).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrNotAvailable => Error::AddressMissing { address: source },
-        _ => Error::Listen { address, error },
-    })
+    new(source)
+        .and_then(|socket| socket.bind(address))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrNotAvailable => Error::AddressMissing { address: source },
+            _ => Error::Listen { address, error },
+        })
 }
 
 /// Connects to `target` from `source`, or from where the system chooses.
@@ -57,7 +63,8 @@ pub(crate) fn probe_source(source: IpAddr) -> Result<(), Error> {
 /// no TIME_WAIT behind that would hold the port and show up in the next test's socket table.
 ///
 /// # Errors
-/// [`Error::Descriptors`]'s kin, [`Error::Ports`], [`Error::ConnectTimeout`] or [`Error::Connect`].
+/// [`Error::Ports`], [`Error::SystemDescriptors`], [`Error::Refused`], [`Error::ConnectTimeout`], or
+/// [`Error::Connect`] for anything else.
 pub(crate) async fn connect(
     source: Option<IpAddr>,
     target: SocketAddr,
@@ -73,17 +80,30 @@ pub(crate) async fn connect(
         socket.connect(target).await
     };
     match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
-        Ok(connected) => connected.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::EADDRNOTAVAIL) => Error::Ports { target, source_address: source },
-            Some(Errno::ENFILE) => Error::SystemDescriptors { target },
-            _ => Error::Connect { target, error },
+        Ok(connected) => {
+            connected.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EADDRNOTAVAIL) => Error::Ports {
+                    target,
+                    source_address: source,
+                },
+                Some(Errno::ENFILE) => Error::SystemDescriptors { target },
+                Some(Errno::ECONNREFUSED) => Error::Refused { target },
+                _ => Error::Connect { target, error },
+            })
+        }
+        Err(_) => Err(Error::ConnectTimeout {
+            target,
+            limit: CONNECT_LIMIT,
         }),
-        Err(_) => Err(Error::ConnectTimeout { target, limit: CONNECT_LIMIT }),
     }
 }
 
 fn new(family_of: IpAddr) -> io::Result<TcpSocket> {
-    if family_of.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+    if family_of.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }
 }
 
 /// Has Linux choose the local port when connecting instead of when binding: only then does it know
