@@ -86,14 +86,14 @@ struct tcpstats_record {
 	uint32_t tsr_flags;
 	uint32_t tsr_pad0;
 	/* identity: always filled */
-	uint8_t	 tsr_af;
-	uint8_t	 tsr_pad1[3];
+	uint8_t tsr_af;
+	uint8_t tsr_pad1[3];
 	uint16_t tsr_local_port;
 	uint16_t tsr_remote_port;
-	uint8_t	 tsr_local_addr[16];
-	uint8_t	 tsr_remote_addr[16];
+	uint8_t tsr_local_addr[16];
+	uint8_t tsr_remote_addr[16];
 	/* state */
-	int32_t	 tsr_state;
+	int32_t tsr_state;
 	uint32_t tsr_flags_tcp;
 	/* congestion */
 	uint32_t tsr_snd_cwnd;
@@ -102,18 +102,18 @@ struct tcpstats_record {
 	uint32_t tsr_rcv_wnd;
 	uint32_t tsr_maxseg;
 	/* names */
-	char	 tsr_cc[16];
-	char	 tsr_stack[16];
+	char tsr_cc[16];
+	char tsr_stack[16];
 	/* rtt, us */
 	uint32_t tsr_rtt;
 	uint32_t tsr_rttvar;
 	uint32_t tsr_rto;
 	uint32_t tsr_rttmin;
 	/* sequences */
-	uint8_t	 tsr_snd_wscale;
-	uint8_t	 tsr_rcv_wscale;
-	uint8_t	 tsr_options;
-	uint8_t	 tsr_pad2;
+	uint8_t tsr_snd_wscale;
+	uint8_t tsr_rcv_wscale;
+	uint8_t tsr_options;
+	uint8_t tsr_pad2;
 	uint32_t tsr_snd_nxt;
 	uint32_t tsr_snd_una;
 	uint32_t tsr_snd_max;
@@ -134,12 +134,12 @@ struct tcpstats_record {
 	uint32_t tsr_total_tlp;
 	uint64_t tsr_total_tlp_bytes;
 	/* timers, ms left, 0 = not running */
-	int32_t	 tsr_tt_rexmt;
-	int32_t	 tsr_tt_persist;
-	int32_t	 tsr_tt_keep;
-	int32_t	 tsr_tt_2msl;
-	int32_t	 tsr_tt_delack;
-	int32_t	 tsr_rcvtime; /* ms since the last packet */
+	int32_t tsr_tt_rexmt;
+	int32_t tsr_tt_persist;
+	int32_t tsr_tt_keep;
+	int32_t tsr_tt_2msl;
+	int32_t tsr_tt_delack;
+	int32_t tsr_rcvtime; /* ms since the last packet */
 	/* buffers, bytes */
 	uint32_t tsr_snd_buf_cc;
 	uint32_t tsr_snd_buf_hiwat;
@@ -173,12 +173,12 @@ struct tcpstats_filter {
 	uint32_t tsf_local_mask_v4;
 	uint32_t tsf_remote_addr_v4;
 	uint32_t tsf_remote_mask_v4;
-	uint8_t	 tsf_local_addr_v6[16];
-	uint8_t	 tsf_local_prefix_v6;
-	uint8_t	 tsf_pad1[3];
-	uint8_t	 tsf_remote_addr_v6[16];
-	uint8_t	 tsf_remote_prefix_v6;
-	uint8_t	 tsf_pad2[3];
+	uint8_t tsf_local_addr_v6[16];
+	uint8_t tsf_local_prefix_v6;
+	uint8_t tsf_pad1[3];
+	uint8_t tsf_remote_addr_v6[16];
+	uint8_t tsf_remote_prefix_v6;
+	uint8_t tsf_pad2[3];
 	uint32_t tsf_field_mask;
 	uint32_t tsf_format;
 	uint32_t tsf_spare[4];
@@ -188,7 +188,7 @@ struct tcpstats_filter {
 #define TCPSTATS_SET_FILTER _IOW('T', 2, struct tcpstats_filter)
 #define TCPSTATS_RESET _IO('T', 3)
 
-#define TCPSTATS_AT(type, field, offset)                 \
+#define TCPSTATS_AT(type, field, offset)                         \
 	_Static_assert(offsetof(struct type, field) == (offset), \
 	    #field " is not at " #offset)
 
@@ -247,8 +247,7 @@ TCPSTATS_AT(tcpstats_record, tsr_uid, 256);
 TCPSTATS_AT(tcpstats_record, tsr_inp_gencnt, 260);
 TCPSTATS_AT(tcpstats_record, tsr_spare, 268);
 
-_Static_assert(sizeof(struct tcpstats_filter) == 124,
-    "a filter is 124 bytes");
+_Static_assert(sizeof(struct tcpstats_filter) == 124, "a filter is 124 bytes");
 TCPSTATS_AT(tcpstats_filter, tsf_state_mask, 4);
 TCPSTATS_AT(tcpstats_filter, tsf_flags, 8);
 TCPSTATS_AT(tcpstats_filter, tsf_local_ports, 12);

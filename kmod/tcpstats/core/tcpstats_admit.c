@@ -6,6 +6,13 @@
 #include "tcpstats_core.h"
 #include "tcpstats_port.h"
 
+const struct tcpstats_limits tcpstats_limits_default = {
+	.tl_max_open_fds = 16,
+	.tl_max_concurrent_readers = 32,
+	.tl_max_read_duration_ms = 5000,
+	.tl_min_read_interval_ms = 0,
+};
+
 int
 tcpstats_admit_open(struct tcpstats_admission *admission,
     const struct tcpstats_limits *limits)

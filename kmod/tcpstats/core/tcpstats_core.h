@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #endif
 
-/* ---- The filter language ------------------------------------------------ */
+/* ---- The filter language ---- */
 
 #define TCPSTATS_FILTER_MAXLEN 511
 #define TCPSTATS_FILTER_MAXDIRECTIVES 16
@@ -24,29 +24,30 @@
 /* What is wrong with a filter string, and where. */
 struct tcpstats_filter_error {
 	uint32_t tfe_offset; /* of the first byte at fault */
-	uint32_t tfe_length; /* of the part at fault, 0 at the end of text */
-	char	 tfe_message[TCPSTATS_ERRMSG_SIZE];
+	uint32_t tfe_length; /* of the part at fault, 0 where one is missing */
+	/* One line, terminated, without the place. */
+	char tfe_message[TCPSTATS_ERRMSG_SIZE];
 };
 
 /* The filter of the empty string: every socket, the default field groups. */
-void	tcpstats_filter_init(struct tcpstats_filter *filter);
+void tcpstats_filter_init(struct tcpstats_filter *filter);
 /*
  * Parse len bytes at text.  Returns 0, EINVAL or ENAMETOOLONG; on an error
  * *filter is untouched and *error, which may be NULL, is filled.
  */
-int	tcpstats_filter_parse(const char *text, size_t len,
-	    struct tcpstats_filter *filter,
-	    struct tcpstats_filter_error *error);
+int tcpstats_filter_parse(const char *text, size_t len,
+    struct tcpstats_filter *filter, struct tcpstats_filter_error *error);
 /* Judge a filter from outside.  Returns 0, ENOTSUP (version) or EINVAL. */
-int	tcpstats_filter_validate(const struct tcpstats_filter *filter);
+int tcpstats_filter_validate(const struct tcpstats_filter *filter);
 /*
- * Write the canonical text of a valid filter, always terminated, into
- * size bytes at buf.  Returns the length that the whole text has.
+ * Write the canonical text of a valid filter into size bytes at buf, cut off
+ * where it does not fit but always terminated.  Returns the length that the
+ * whole text has, at most TCPSTATS_FILTER_MAXLEN.
  */
-size_t	tcpstats_filter_print(const struct tcpstats_filter *filter, char *buf,
-	    size_t size);
+size_t tcpstats_filter_print(const struct tcpstats_filter *filter, char *buf,
+    size_t size);
 
-/* ---- The matcher ---------------------------------------------------------- */
+/* ---- The matcher ---- */
 
 /* Why a socket is not reported; numbers as in the filter:skip probe. */
 enum tcpstats_verdict {
@@ -65,21 +66,21 @@ enum tcpstats_verdict {
 /* A socket as filters see it.  Ports in network byte order, as addresses. */
 struct tcpstats_socket {
 	uint64_t ts_gencnt;
-	const uint8_t *ts_local_addr;  /* 4 bytes, or 16 if ts_ipv6 */
+	const uint8_t *ts_local_addr; /* 4 bytes, or 16 if ts_ipv6 */
 	const uint8_t *ts_remote_addr;
 	uint16_t ts_local_port;
 	uint16_t ts_remote_port;
-	uint8_t	 ts_state;
-	bool	 ts_ipv6;    /* false for an IPv4-mapped one */
-	bool	 ts_visible; /* to the opener */
+	uint8_t ts_state; /* enum tcpstats_state */
+	bool ts_ipv6;	  /* false for an IPv4-mapped one */
+	bool ts_visible;  /* to the opener */
 };
 
 /* TCPSTATS_MATCH, or the first reason against, in the order of the enum. */
-enum tcpstats_verdict tcpstats_filter_match(
-	    const struct tcpstats_filter *filter,
-	    const struct tcpstats_socket *socket);
+enum tcpstats_verdict
+tcpstats_filter_match(const struct tcpstats_filter *filter,
+    const struct tcpstats_socket *socket);
 
-/* ---- The read machine ----------------------------------------------------- */
+/* ---- The read machine ---- */
 
 struct tcpstats_limits {
 	uint32_t tl_max_open_fds;
@@ -87,28 +88,32 @@ struct tcpstats_limits {
 	uint32_t tl_max_read_duration_ms; /* 0 = no limit */
 	uint32_t tl_min_read_interval_ms; /* 0 = off */
 };
-#define TCPSTATS_LIMITS_DEFAULT { 16, 32, 5000, 0 }
+extern const struct tcpstats_limits tcpstats_limits_default;
 
 /* One descriptor.  The caller lets one read in at a time. */
 struct tcpstats_reader {
 	struct tcpstats_filter tr_filter;
-	uint64_t tr_snapshot;	 /* gencnt that the snapshot ends at */
-	uint64_t tr_cursor;	 /* gencnt last dealt with */
+	uint64_t tr_snapshot; /* gencnt that the snapshot ends at */
+	uint64_t tr_cursor;   /* sockets from this gencnt up are dealt with */
 	uint64_t tr_snapshot_ns; /* uptime when it was taken */
-	bool	 tr_taken;	 /* any snapshot was, ever */
-	bool	 tr_active;	 /* there is a snapshot to go on with */
-	bool	 tr_exhausted;	 /* and nothing is left of it */
+	bool tr_taken;		 /* any snapshot was, ever */
+	bool tr_active;		 /* there is a snapshot to go on with */
+	bool tr_exhausted;	 /* and nothing is left of it */
 };
 
-/* What one read did; added to the totals once, when it is over. */
+/*
+ * What one read did; added to the totals once, when it is over.  Sockets of a
+ * batch that could not be handed over are not counted, as the next read
+ * visits them again: visited = emitted + the sum of skipped, always.
+ */
 struct tcpstats_read_stats {
 	uint64_t trs_visited;
 	uint64_t trs_emitted;
 	uint64_t trs_skipped[TCPSTATS_NSKIPS];
 	uint64_t trs_duration_ns;
-	bool	 trs_copy_failed;
-	bool	 trs_timed_out;
-	bool	 trs_interrupted;
+	bool trs_copy_failed;
+	bool trs_timed_out;   /* cut short by the limit on its duration */
+	bool trs_interrupted; /* cut short by a signal */
 };
 
 /* The part of a read that collects one kernel batch of records. */
@@ -123,60 +128,71 @@ struct tcpstats_read_ops {
 	 * Fix a snapshot: *gencnt becomes the highest gencnt that it has.
 	 * Returns an errno.
 	 */
-	int	(*tro_snapshot)(void *ctx, uint64_t *gencnt);
+	int (*tro_snapshot)(void *ctx, uint64_t *gencnt);
 	/*
 	 * Offer sockets to tcpstats_walk_visit() in strictly descending
-	 * gencnt, from tcpstats_walk_cursor() on, until it says
+	 * gencnt, those below tcpstats_walk_cursor() at least, until it says
 	 * TCPSTATS_SKIP_TIMEOUT, tcpstats_walk_full() is true or none is
 	 * left, which tcpstats_walk_end() tells.  A match is filled into
 	 * tcpstats_walk_slot() and ended by tcpstats_walk_emit(), or by
-	 * tcpstats_walk_drop() where it was gone after all.  Returns an errno.
+	 * tcpstats_walk_drop() where it was gone after all.  The cursor is
+	 * where the walk before ended or, after a failed copy, began.
+	 * Returns an errno; what was emitted before it is still delivered.
 	 */
-	int	(*tro_walk)(void *ctx, struct tcpstats_walk *walk);
-	/* Hand count records to the reader.  Returns an errno. */
-	int	(*tro_copyout)(void *ctx, const struct tcpstats_record *records,
-		    size_t count);
+	int (*tro_walk)(void *ctx, struct tcpstats_walk *walk);
+	/*
+	 * Hand count records to the reader, all or (with an errno) none: the
+	 * next read offers them again.
+	 */
+	int (*tro_copyout)(void *ctx, const struct tcpstats_record *records,
+	    size_t count);
 	/* A monotonic clock, ns. */
 	uint64_t (*tro_uptime_ns)(void *ctx);
 	/* Is a signal pending for the reader? */
-	bool	(*tro_interrupted)(void *ctx);
+	bool (*tro_interrupted)(void *ctx);
 	/* Called between batches: give up the CPU if it is time. */
-	void	(*tro_yield)(void *ctx);
+	void (*tro_yield)(void *ctx);
 };
 
-void	tcpstats_reader_init(struct tcpstats_reader *reader,
-	    const struct tcpstats_filter *filter);
+void tcpstats_reader_init(struct tcpstats_reader *reader,
+    const struct tcpstats_filter *filter);
 /* A validated filter; also starts a new snapshot. */
-void	tcpstats_reader_set_filter(struct tcpstats_reader *reader,
-	    const struct tcpstats_filter *filter);
-void	tcpstats_reader_reset(struct tcpstats_reader *reader);
+void tcpstats_reader_set_filter(struct tcpstats_reader *reader,
+    const struct tcpstats_filter *filter);
+void tcpstats_reader_reset(struct tcpstats_reader *reader);
 /*
- * read(2) of resid bytes through a batch of batch_len records.  Returns 0 and
- * the number of records that were copied out in *records, or an errno with
- * nothing copied: EINVAL (smaller than a record), EBUSY (too soon), EINTR, or
- * what an operation returned.  *stats is filled either way.
+ * read(2) of resid bytes through a batch of batch_len (at least 1) records.
+ * Returns 0 and the number of records that were copied out in *records, or an
+ * errno with nothing copied: EINVAL (smaller than a record), EBUSY (too soon),
+ * EINTR, or what an operation returned.  *stats is filled either way.
+ *
+ * No record means the end of the snapshot, and so does every later read until
+ * the next tcpstats_reader_reset().  Hence the limit on the duration ends a
+ * read only when it has found a record.  A read of 0 bytes does nothing.
  */
-int	tcpstats_read(struct tcpstats_reader *reader,
-	    const struct tcpstats_limits *limits,
-	    const struct tcpstats_read_ops *ops, void *ctx,
-	    struct tcpstats_record *batch, size_t batch_len, size_t resid,
-	    size_t *records, struct tcpstats_read_stats *stats);
+int tcpstats_read(struct tcpstats_reader *reader,
+    const struct tcpstats_limits *limits, const struct tcpstats_read_ops *ops,
+    void *ctx, struct tcpstats_record *batch, size_t batch_len, size_t resid,
+    size_t *records, struct tcpstats_read_stats *stats);
 
 /* Sockets of this gencnt and above were dealt with. */
 uint64_t tcpstats_walk_cursor(const struct tcpstats_walk *walk);
 const struct tcpstats_filter *tcpstats_walk_filter(
-	    const struct tcpstats_walk *walk);
+    const struct tcpstats_walk *walk);
 enum tcpstats_verdict tcpstats_walk_visit(struct tcpstats_walk *walk,
-	    const struct tcpstats_socket *socket);
-/* The zeroed record of the socket that matched last, header filled. */
+    const struct tcpstats_socket *socket);
+/* The zeroed record of the socket that matched last; version and len filled. */
 struct tcpstats_record *tcpstats_walk_slot(struct tcpstats_walk *walk);
-void	tcpstats_walk_emit(struct tcpstats_walk *walk);
-void	tcpstats_walk_drop(struct tcpstats_walk *walk,
-	    enum tcpstats_verdict reason);
-bool	tcpstats_walk_full(const struct tcpstats_walk *walk);
-void	tcpstats_walk_end(struct tcpstats_walk *walk);
+void tcpstats_walk_emit(struct tcpstats_walk *walk);
+/* The socket that matched last is not reported, for this reason. */
+void tcpstats_walk_drop(struct tcpstats_walk *walk,
+    enum tcpstats_verdict reason);
+/* Is this batch over?  Then offer no further socket. */
+bool tcpstats_walk_full(const struct tcpstats_walk *walk);
+/* No socket is left. */
+void tcpstats_walk_end(struct tcpstats_walk *walk);
 
-/* ---- Admission and totals: the caller serialises --------------------------- */
+/* ---- Admission and totals: the caller serialises ---- */
 
 struct tcpstats_admission {
 	uint32_t ta_active_fds;
@@ -184,13 +200,13 @@ struct tcpstats_admission {
 };
 
 /* Returns 0, or EMFILE at the limit. */
-int	tcpstats_admit_open(struct tcpstats_admission *admission,
-	    const struct tcpstats_limits *limits);
-void	tcpstats_admit_close(struct tcpstats_admission *admission);
+int tcpstats_admit_open(struct tcpstats_admission *admission,
+    const struct tcpstats_limits *limits);
+void tcpstats_admit_close(struct tcpstats_admission *admission);
 /* Returns 0, or EBUSY at the limit. */
-int	tcpstats_admit_read(struct tcpstats_admission *admission,
-	    const struct tcpstats_limits *limits);
-void	tcpstats_admit_read_done(struct tcpstats_admission *admission);
+int tcpstats_admit_read(struct tcpstats_admission *admission,
+    const struct tcpstats_limits *limits);
+void tcpstats_admit_read_done(struct tcpstats_admission *admission);
 
 struct tcpstats_counters {
 	uint64_t tc_opens_total;
@@ -205,17 +221,18 @@ struct tcpstats_counters {
 	uint64_t tc_reads_interrupted;
 };
 
-void	tcpstats_counters_add(struct tcpstats_counters *counters,
-	    const struct tcpstats_read_stats *stats);
+/* Counts a read; opens are for the caller to count. */
+void tcpstats_counters_add(struct tcpstats_counters *counters,
+    const struct tcpstats_read_stats *stats);
 
-/* ---- Named profiles: the caller serialises --------------------------------- */
+/* ---- Named profiles: the caller serialises ---- */
 
 #define TCPSTATS_MAX_PROFILES 16
 #define TCPSTATS_PROFILE_NAMELEN 31
 
 struct tcpstats_profile {
-	char	 tp_name[TCPSTATS_PROFILE_NAMELEN + 1]; /* "" = free */
-	char	 tp_text[TCPSTATS_FILTER_MAXLEN + 1];	/* as it was given */
+	char tp_name[TCPSTATS_PROFILE_NAMELEN + 1]; /* "" = free */
+	char tp_text[TCPSTATS_FILTER_MAXLEN + 1];   /* as it was given */
 	struct tcpstats_filter tp_filter;
 };
 
@@ -231,25 +248,28 @@ enum tcpstats_profile_change {
 };
 
 /*
- * Create or update.  Returns 0, EINVAL (name or filter), ENAMETOOLONG or
- * ENOSPC; on an error nothing changed and *error is filled.
+ * Create or update.  Returns 0, EINVAL (name or filter), ENAMETOOLONG (filter)
+ * or ENOSPC; on an error nothing changed and *error, which may be NULL, tells
+ * what and where: in the text, or in the name where the message names it.
  */
-int	tcpstats_profile_set(struct tcpstats_profiles *profiles,
-	    const char *name, size_t name_len, const char *text,
-	    size_t text_len, enum tcpstats_profile_change *change,
-	    struct tcpstats_filter_error *error);
+int tcpstats_profile_set(struct tcpstats_profiles *profiles, const char *name,
+    size_t name_len, const char *text, size_t text_len,
+    enum tcpstats_profile_change *change, struct tcpstats_filter_error *error);
 /* Returns 0, EINVAL (name) or ENOENT. */
-int	tcpstats_profile_delete(struct tcpstats_profiles *profiles,
-	    const char *name, size_t name_len,
-	    struct tcpstats_filter_error *error);
-/* "NAME FILTER" sets, "NAME" deletes: what profile_set takes. */
-int	tcpstats_profile_command(struct tcpstats_profiles *profiles,
-	    const char *line, size_t len, enum tcpstats_profile_change *change,
-	    char name[TCPSTATS_PROFILE_NAMELEN + 1],
-	    struct tcpstats_filter_error *error);
+int tcpstats_profile_delete(struct tcpstats_profiles *profiles,
+    const char *name, size_t name_len, struct tcpstats_filter_error *error);
+/*
+ * "NAME FILTER" sets, "NAME" deletes: what the sysctl profile_set takes.
+ * Returns what the two above return; *error counts from the line's begin.
+ * name is filled unless it is the name that is refused.
+ */
+int tcpstats_profile_command(struct tcpstats_profiles *profiles,
+    const char *line, size_t len, enum tcpstats_profile_change *change,
+    char name[TCPSTATS_PROFILE_NAMELEN + 1],
+    struct tcpstats_filter_error *error);
 /* NULL where there is none. */
-const struct tcpstats_profile *tcpstats_profile_find(
-	    const struct tcpstats_profiles *profiles, const char *name,
-	    size_t name_len);
+const struct tcpstats_profile *
+tcpstats_profile_find(const struct tcpstats_profiles *profiles,
+    const char *name, size_t name_len);
 
 #endif /* !_TCPSTATS_CORE_H_ */

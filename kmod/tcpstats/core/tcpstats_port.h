@@ -10,6 +10,7 @@
 #ifdef _KERNEL
 #include <sys/param.h>
 #include <sys/systm.h>
+
 #include <sys/errno.h>
 #else
 #include <arpa/inet.h>
