@@ -88,5 +88,5 @@ else
 fi
 
 command -v cargo >/dev/null ||
-	die "no cargo: install Rust 1.90 or later (https://rustup.rs), then run this again"
+	die "no cargo: install Rust 1.95 or later (https://rustup.rs), then run this again"
 say "$(cargo --version), $(rustc --version)"

@@ -6,19 +6,38 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::{lab, replay, run};
+
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
-#[command(name = "orchestrator", version, propagate_version = true)]
+#[command(
+    name = "orchestrator",
+    version,
+    propagate_version = true,
+    after_help = "Exit status: 0 all passed, 1 tests failed, 2 wrong use or configuration,\n\
+                  3 a VM could not be driven to its end, 130 interrupted."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Run targets of the test binary on VMs, all at once
+    Run(Box<run::Args>),
+    /// Show a run again from its event log
+    Replay(replay::Args),
+    /// Have real test hosts on this machine, without any VM
+    Lab(lab::cli::Args),
+}
 
 /// Parse the process' arguments and do what they say.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Cli::parse().command {}
+    match Cli::parse().command {
+        Command::Run(args) => run::main(&args),
+        Command::Replay(args) => replay::main(&args),
+        Command::Lab(args) => lab::cli::main(args),
+    }
 }

@@ -7,5 +7,15 @@
 
 pub mod cli;
 pub mod event;
+pub mod event_log;
 pub mod exit;
+pub mod http;
+pub mod inventory;
+pub mod lab;
+pub mod pipeline;
+pub mod plan;
 pub mod projection;
+pub mod replay;
+pub mod run;
+pub mod runs;
+pub mod ssh;

@@ -1,8 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a run looks like from outside, each view a function of the run's
 //! events alone: fed live by [`crate::event_log`] or again by `replay`.
+//!
+//! [`Fold`] is the projection that everything shown comes from: it folds the
+//! events into one [`RunState`] and lets the views look at it.
+//!
+//! - [`state`]: the fold itself, and the exit status.
+//! - [`terminal`], [`plain`]: progress, with bars or line by line.
+//! - [`summary`]: the last word on a run.
+//! - [`metrics`]: the Prometheus exposition.
+//! - [`text`]: words and colours that they share.
+
+pub mod metrics;
+pub mod plain;
+pub mod state;
+pub mod summary;
+pub mod terminal;
+pub mod text;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::Event;
+use state::RunState;
 
 /// A view that grows event by event.
 ///
@@ -11,4 +30,54 @@ use crate::event::Event;
 pub trait Projection: Send {
     /// Take in the next event. Called after it is on disk, in order.
     fn apply(&mut self, event: &Event);
+}
+
+/// Something that shows a run as it goes on, without a fold of its own.
+pub trait View: Send {
+    /// `event` happened, and `state` is what is known since.
+    fn show(&mut self, state: &RunState, event: &Event);
+}
+
+/// The one fold of a run's events and the views that look at it.
+pub struct Fold {
+    state: StateHandle,
+    views: Vec<Box<dyn View>>,
+}
+
+impl Fold {
+    /// Folds into `state`, which others look at meanwhile and afterwards, and
+    /// shows it to `views` in their order after each event.
+    #[must_use]
+    pub fn new(state: StateHandle, views: Vec<Box<dyn View>>) -> Self {
+        Self { state, views }
+    }
+}
+
+impl Projection for Fold {
+    fn apply(&mut self, event: &Event) {
+        let views = &mut self.views;
+        self.state.with(|state| {
+            state.apply(event);
+            for view in views {
+                view.show(state, event);
+            }
+        });
+    }
+}
+
+/// Shared access to the state of a run. Cloning gives the same state.
+#[derive(Debug, Clone, Default)]
+pub struct StateHandle(Arc<Mutex<RunState>>);
+
+impl StateHandle {
+    /// Look at the state as it is now.
+    pub fn read<R>(&self, look: impl FnOnce(&RunState) -> R) -> R {
+        self.with(|state| look(state))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut RunState) -> R) -> R {
+        // A view that panicked leaves the fold whole: the event was applied
+        // before any view saw it.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }

@@ -1,4 +1,130 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The test binary that runs on the test machine.
+//!
+//! `kmod-integration TARGET` runs a target of [`targets`], tells what it sees
+//! through [`report`], and puts the machine back as it was: on success, on
+//! failure, on a signal, and when a test does not come to its end.
 
-fn main() {}
+mod cli;
+mod filter;
+mod framework;
+mod report;
+mod supervise;
+mod targets;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use clap::Parser;
+use protocol::Outcome;
+use protocol::event::Level;
+
+use cli::Options;
+use filter::{Category, collect_tests};
+use framework::cancel::Cancel;
+use framework::restore::Restorer;
+use framework::system;
+use report::{Report, ReportError};
+use supervise::{Limits, supervise};
+use targets::{Session, Target, TargetError};
+
+const PASSED: u8 = 0;
+const FAILED: u8 = 1;
+const WRONG_USE: u8 = 2;
+const LACKING: u8 = 3;
+
+/// Why the program ends early: its exit status, and one line about it.
+#[derive(Debug)]
+struct Fault {
+    status: u8,
+    message: String,
+}
+
+impl Fault {
+    /// With this status, for what any error says.
+    fn of<E: ToString>(status: u8) -> impl Fn(E) -> Self {
+        move |error| Self {
+            status,
+            message: error.to_string(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let status = start(Options::parse()).unwrap_or_else(|fault| {
+        // The reader of this may be gone as well.
+        let _ = writeln!(io::stderr(), "kmod-integration: {}", fault.message);
+        fault.status
+    });
+    ExitCode::from(status)
+}
+
+/// Gives the exit status.
+fn start(options: Options) -> Result<u8, Fault> {
+    let Some(target) = options.target().map_err(Fault::of(WRONG_USE))? else {
+        list(&mut io::stdout().lock()).map_err(Fault::of(FAILED))?;
+        return Ok(PASSED);
+    };
+    let cancel = Cancel::on_signals().map_err(Fault::of(FAILED))?;
+    let restorer = Restorer::default();
+    let report = Report::new(io::stdout(), options.format, options.output_dir.as_deref())
+        .map_err(Fault::of(WRONG_USE))?;
+    let report = Arc::new(Mutex::new(report));
+    let session = Session::new(
+        options,
+        Arc::clone(&report),
+        cancel.clone(),
+        restorer.clone(),
+    );
+    supervise(Limits::default(), &report, &cancel, &restorer, move || {
+        run(target, &session)
+    })
+    .map_err(Fault::of(FAILED))?
+}
+
+/// Run the target between the first and the last event.
+fn run<W: Write>(target: Target, session: &Session<W>) -> Result<u8, Fault> {
+    let failed = Fault::of(FAILED);
+    session.report().hello(system::hello()).map_err(&failed)?;
+    let ended = target.run(session);
+    let mut report = session.report();
+    match ended {
+        Ok(()) => match report.bye().map_err(failed)? {
+            Outcome::Failed => Ok(FAILED),
+            Outcome::Passed | Outcome::Skipped => Ok(PASSED),
+        },
+        Err(TargetError::Lacking(message)) => {
+            report
+                .log(Level::Error, message)
+                .and_then(|()| report.bye())
+                .map_err(Fault::of(LACKING))?;
+            Ok(LACKING)
+        }
+        Err(TargetError::Report(error)) => {
+            if matches!(error, ReportError::File { .. }) {
+                // Whoever reads the stream can still be told.
+                let _ = report.give_up(&error.to_string());
+            }
+            Err(Fault::of(FAILED)(error))
+        }
+    }
+}
+
+/// Name every target, and of each its tests that are known without running it.
+fn list(out: &mut impl Write) -> io::Result<()> {
+    for target in Target::ALL {
+        writeln!(out, "{:18} {}", target.name(), target.about())?;
+        if target == Target::LiveIntegration {
+            for test in collect_tests(&Category::ALL) {
+                let title = test.category.title();
+                writeln!(
+                    out,
+                    "  {:4} {} {title:18} {}",
+                    test.id, test.category, test.name
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

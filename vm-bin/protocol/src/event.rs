@@ -31,6 +31,9 @@ pub enum Body {
     TargetStarted {
         /// Its name, as on the command line.
         target: String,
+        /// How many tests it is going to report, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tests: Option<u32>,
     },
     /// A target ended.
     TargetFinished(TargetFinished),

@@ -74,6 +74,7 @@ fn what_is_written_is_read() {
         hello(),
         Body::TargetStarted {
             target: "unit".into(),
+            tests: Some(78),
         },
         test_finished("A01"),
         Body::Counters {
@@ -117,6 +118,34 @@ fn fields_and_types_of_a_later_version_are_passed_over() {
     );
     assert_eq!(results[2], Ok(Decoded::UnknownType));
     assert_eq!(decoder.finish(), Ok(Outcome::Passed));
+}
+
+#[test]
+fn the_number_of_tests_may_be_left_out() {
+    let mut out = print(vec![
+        hello(),
+        Body::TargetStarted {
+            target: "kmod".into(),
+            tests: None,
+        },
+    ]);
+    assert!(!String::from_utf8_lossy(&out).contains("tests"));
+    out.extend_from_slice(
+        br#"{"v":1,"seq":2,"time":"2026-11-23T00:00:00Z","type":"target_started","target":"unit","tests":78}
+"#,
+    );
+    let (_, results) = decode(&out);
+    let tests: Vec<Option<u32>> = results
+        .into_iter()
+        .filter_map(|result| match result {
+            Ok(Decoded::Event(event)) => match event.body {
+                Body::TargetStarted { tests, .. } => Some(tests),
+                _ => None,
+            },
+            other => panic!("not an event: {other:?}"),
+        })
+        .collect();
+    assert_eq!(tests, [None, Some(78)]);
 }
 
 #[test]

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The log of a run's events, `events.ndjson` in the run's folder: the only
+//! truth of a run.
+//!
+//! - [`write`]: numbers, stamps, appends and syncs, then feeds the projections.
+//! - [`read`]: gives the events back, and says where a file can't be trusted.
+
+pub mod read;
+pub mod write;
+
+pub use read::{ReadError, Reader};
+pub use write::{Recorder, WriteError, Writer};
+
+/// The log's name in its run's folder.
+pub const FILE_NAME: &str = "events.ndjson";

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The writing side of a run's log: one thread of its own, fed through a
+//! bounded channel, so that a slow disk slows the run down instead of filling
+//! memory and never blocks the executors' threads.
+//!
+//! Invariant: a projection sees an event only after it is on disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::{Body, Event, VERSION};
+use crate::projection::Projection;
+
+/// Events that may wait for the disk before their senders have to.
+const QUEUE: usize = 1024;
+
+/// Events that share one sync at most.
+const GROUP: usize = 256;
+
+/// Why a log could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the event log {} could not be {action}", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    action: &'static str,
+    #[source]
+    source: io::Error,
+}
+
+/// Where the parts of a run report what happens; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Body>,
+}
+
+impl Recorder {
+    /// Put `body` in line for the log, waiting while the line is full.
+    ///
+    /// Once the log has failed this does nothing: whoever started the writer
+    /// learns of the failure and ends the run.
+    pub async fn record(&self, body: Body) {
+        // A closed queue is the failed writer's, reported by `Writer::finish`.
+        let _ = self.queue.send(body).await;
+    }
+}
+
+/// The thread that writes a log.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    result: oneshot::Receiver<Result<(), WriteError>>,
+}
+
+impl Writer {
+    /// Create the log at `path`, which must not exist yet, and feed every
+    /// event, once synced, to `projections` in order. Event times are `clock`'s.
+    /// `on_failure` is called as soon as the log can't be written any more.
+    ///
+    /// # Errors
+    /// When the file or the thread can't be made.
+    pub fn start(
+        path: &Path,
+        projections: Vec<Box<dyn Projection>>,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> Result<(Recorder, Self), WriteError> {
+        let failed = |action| {
+            let path = path.to_owned();
+            move |source| WriteError {
+                path,
+                action,
+                source,
+            }
+        };
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)
+            .map_err(failed("created"))?;
+        let (queue, events) = mpsc::channel(QUEUE);
+        let (report, result) = oneshot::channel();
+        let appender = Appender {
+            file,
+            length: 0,
+            next_seq: 0,
+        };
+        let failed_to_write = failed("written");
+        thread::Builder::new()
+            .name("event-log".into())
+            .spawn(move || {
+                // A panicking projection must end the run as a full disk does,
+                // not leave it going without a log.
+                let written = panic::catch_unwind(AssertUnwindSafe(|| {
+                    write_all(appender, events, projections, &clock)
+                }))
+                .unwrap_or_else(|_| Err(io::Error::other("a projection panicked")));
+                if written.is_err() {
+                    on_failure();
+                }
+                // Nobody listens only where the whole run was given up.
+                let _ = report.send(written.map_err(failed_to_write));
+            })
+            .map_err(failed("created"))?;
+        Ok((
+            Recorder { queue },
+            Self {
+                path: path.to_owned(),
+                result,
+            },
+        ))
+    }
+
+    /// Wait until every event of every [`Recorder`] is on disk and shown. All
+    /// recorders must be dropped, or this waits for them.
+    ///
+    /// # Errors
+    /// The failure that ended the log early.
+    pub async fn finish(self) -> Result<(), WriteError> {
+        match self.result.await {
+            Ok(result) => result,
+            Err(source) => Err(WriteError {
+                path: self.path,
+                action: "written",
+                source: io::Error::other(source),
+            }),
+        }
+    }
+}
+
+fn write_all(
+    mut log: Appender,
+    mut events: mpsc::Receiver<Body>,
+    mut projections: Vec<Box<dyn Projection>>,
+    clock: &dyn Fn() -> Timestamp,
+) -> io::Result<()> {
+    let mut group = Vec::with_capacity(GROUP);
+    while events.blocking_recv_many(&mut group, GROUP) > 0 {
+        let written = log.append(group.drain(..).map(|body| (clock(), body)))?;
+        for event in &written {
+            for projection in &mut projections {
+                projection.apply(event);
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Appender {
+    file: File,
+    length: u64,
+    next_seq: u64,
+}
+
+impl Appender {
+    fn append(
+        &mut self,
+        bodies: impl Iterator<Item = (Timestamp, Body)>,
+    ) -> io::Result<Vec<Event>> {
+        let mut bytes = Vec::new();
+        let mut events = Vec::new();
+        for (time, body) in bodies {
+            let event = Event {
+                v: VERSION,
+                seq: self.next_seq,
+                time,
+                body,
+            };
+            serde_json::to_writer(&mut bytes, &event)?;
+            bytes.push(b'\n');
+            self.next_seq += 1;
+            events.push(event);
+        }
+        let synced = self
+            .file
+            .write_all(&bytes)
+            .and_then(|()| self.file.sync_data());
+        if let Err(error) = synced {
+            // Half a group may stand there; what was synced before stays good
+            // even where this fails too, since readers know a cut line.
+            let _ = self.file.set_len(self.length);
+            return Err(error);
+        }
+        self.length += bytes.len() as u64;
+        Ok(events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::event_log::Reader;
+
+    struct Seen(Arc<Mutex<Vec<(u64, u64)>>>, PathBuf);
+
+    impl Projection for Seen {
+        fn apply(&mut self, event: &Event) {
+            let on_disk = Reader::open(&self.1).unwrap().count() as u64;
+            self.0.lock().unwrap().push((event.seq, on_disk));
+        }
+    }
+
+    fn body(n: u32) -> Body {
+        Body::RunFinished {
+            duration_s: f64::from(n),
+        }
+    }
+
+    #[tokio::test]
+    async fn events_are_numbered_stamped_and_on_disk_before_they_are_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.ndjson");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (recorder, writer) = Writer::start(
+            &path,
+            vec![Box::new(Seen(Arc::clone(&seen), path.clone()))],
+            || Timestamp::UNIX_EPOCH,
+            || panic!("the log failed"),
+        )
+        .unwrap();
+        for n in 0..300 {
+            recorder.record(body(n)).await;
+        }
+        drop(recorder);
+        writer.finish().await.unwrap();
+
+        let events: Vec<Event> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
+        assert_eq!(events.len(), 300);
+        assert_eq!(events[299].body, body(299));
+        assert_eq!(events[299].time, Timestamp::UNIX_EPOCH);
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), 300);
+        assert!(seen.iter().all(|(seq, on_disk)| seq < on_disk));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_ends_the_log_with_an_error_and_blocks_nobody() {
+        let (tell, told) = oneshot::channel();
+        let (queue, events) = mpsc::channel(QUEUE);
+        let appender = Appender {
+            file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
+            length: 0,
+            next_seq: 0,
+        };
+        thread::spawn(move || {
+            let _ = tell.send(write_all(appender, events, Vec::new(), &Timestamp::now));
+        });
+        let recorder = Recorder { queue };
+        for n in 0..3000 {
+            recorder.record(body(n)).await;
+        }
+        assert_eq!(
+            told.await.unwrap().unwrap_err().kind(),
+            io::ErrorKind::StorageFull
+        );
+    }
+
+    struct Panics;
+
+    impl Projection for Panics {
+        fn apply(&mut self, _: &Event) {
+            panic!("as this test demands");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panicking_projection_ends_the_run_after_its_event_is_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.ndjson");
+        let (tell, told) = oneshot::channel();
+        let (recorder, writer) =
+            Writer::start(&path, vec![Box::new(Panics)], Timestamp::now, || {
+                tell.send(()).unwrap();
+            })
+            .unwrap();
+        recorder.record(body(0)).await;
+        told.await.unwrap();
+        assert!(writer.finish().await.is_err());
+        assert_eq!(Reader::open(&path).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_existing_log_is_never_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.ndjson");
+        std::fs::write(&path, "precious").unwrap();
+        let error = Writer::start(&path, Vec::new(), Timestamp::now, || {}).unwrap_err();
+        assert!(error.to_string().ends_with("could not be created"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+}

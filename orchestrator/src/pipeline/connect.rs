@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Stage `connect`: an SSH connection over which a command was seen to run, to
+//! a system that is known here. The only stage that is tried again, and only
+//! for trouble of the link.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::{sleep, timeout};
+
+use super::{Failure, Pipeline};
+use crate::event::Stage;
+use crate::ssh::Connection;
+
+/// Pause before the second attempt; it doubles from attempt to attempt.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A VM that answers.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) connection: Connection,
+    pub(super) system: System,
+}
+
+/// A system that the test binary exists for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum System {
+    Linux,
+    FreeBsd,
+}
+
+impl System {
+    /// As `uname -s` says.
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "Linux" => Some(Self::Linux),
+            "FreeBSD" => Some(Self::FreeBsd),
+            _ => None,
+        }
+    }
+}
+
+impl Pipeline {
+    pub(super) async fn connect(&self) -> Result<Machine, Failure> {
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(self.shared.retries)
+            .with_jitter()
+            .build();
+        let mut attempt = 1;
+        loop {
+            let work = self.local_work().await?;
+            let started = self.stage_started(Stage::Connect, attempt).await;
+            let opened = self.shared.stop.unless(self.open()).await;
+            drop(work);
+            let failure = opened.as_ref().err();
+            let pause = failure.filter(|f| f.can_pass).and_then(|_| pauses.next());
+            self.stage_finished(Stage::Connect, attempt, started, failure, pause.is_some())
+                .await;
+            let Some(pause) = pause else {
+                return opened;
+            };
+            let paused = async {
+                sleep(pause).await;
+                Ok(())
+            };
+            self.shared.stop.unless(paused).await?;
+            attempt += 1;
+        }
+    }
+
+    async fn open(&self) -> Result<Machine, Failure> {
+        let limit = self.vm.limits.stage(Stage::Connect);
+        let address = self.vm.address();
+        let opening = async {
+            let connection = Connection::open(&self.vm, &self.shared.control, limit)
+                .await
+                .map_err(|error| Failure::connect(error, &address))?;
+            let system = system(&connection).await?;
+            Ok(Machine { connection, system })
+        };
+        match timeout(limit, opening).await {
+            Ok(opened) => opened,
+            // An sshd that accepts and then stays silent is not the VM's
+            // testing taking too long: the VM was never reached.
+            Err(_) => Err(Failure {
+                can_pass: true,
+                ..Failure::infrastructure(
+                    format!("no answer within {}", humantime::format_duration(limit)),
+                    format!("connect to {address}"),
+                    "see whether the VM or its sshd hangs",
+                )
+            }),
+        }
+    }
+}
+
+async fn system(connection: &Connection) -> Result<System, Failure> {
+    let name = connection.succeed(&["uname", "-s"]).await?;
+    System::parse(name.trim()).ok_or_else(|| {
+        Failure::infrastructure(
+            format!("this is no test machine: its system is {:?}", name.trim()),
+            "uname -s",
+            "the tests run on FreeBSD and Linux; correct `host` in the inventory",
+        )
+    })
+}

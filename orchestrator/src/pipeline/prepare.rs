@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Stage `prepare`: a clean place to work in. The lock is held, so whatever
+//! other runs have left there belongs to nobody any more.
+
+use super::terminate::terminate;
+use super::{Failure, Pipeline};
+use crate::event::Stage;
+use crate::ssh::Connection;
+
+impl Pipeline {
+    pub(super) async fn prepare(&self, connection: &Connection) -> Result<(), Failure> {
+        for pattern in [self.place.any_harness(), self.place.any_daemon()] {
+            if terminate(connection, &pattern).await? {
+                self.output(
+                    Stage::Prepare,
+                    "ended programs that an earlier run left behind",
+                )
+                .await;
+            }
+        }
+        self.remove_others(connection, &self.place.runs()).await?;
+        connection
+            .succeed(&["mkdir", "-p", "--", &self.place.output()])
+            .await?;
+        Ok(())
+    }
+
+    /// Remove all folders in `parent` but this run's.
+    pub(super) async fn remove_others(
+        &self,
+        connection: &Connection,
+        parent: &str,
+    ) -> Result<(), Failure> {
+        connection.succeed(&["mkdir", "-p", "--", parent]).await?;
+        connection
+            .succeed(&[
+                "find",
+                parent,
+                "-mindepth",
+                "1",
+                "-maxdepth",
+                "1",
+                "!",
+                "-name",
+                &self.shared.run,
+                "-exec",
+                "rm",
+                "-rf",
+                "--",
+                "{}",
+                "+",
+            ])
+            .await?;
+        Ok(())
+    }
+}

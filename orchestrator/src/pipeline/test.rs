@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Stage `test`: run each target of the test binary and follow its events.
+//!
+//! The binary runs under timeout(1), which ends it some time after our own
+//! limit even where we are gone and can't, and which passes a signal on to all
+//! that the binary has started.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use protocol::event::Level;
+use protocol::{Decoded, Decoder};
+use tokio::time::{sleep, timeout};
+use tokio_stream::{Stream, StreamExt};
+
+use super::connect::Machine;
+use super::lines::{self, Line};
+use super::place::Programs;
+use super::terminate::{GRACE, terminate};
+use super::verdict::{broken_stream, verdict};
+use super::{Failure, Pipeline, StopReason};
+use crate::event::{Body, Cause, PlannedTarget, Stage, VmOutcome};
+use crate::ssh::remote::Process;
+use crate::ssh::{Connection, RemoteError};
+
+/// The most that a target may say altogether, bytes.
+const STREAM_BYTES_MAX: usize = 64 << 20;
+/// Lines of standard error that are recorded of a target.
+const COMPLAINTS_MAX: usize = 1000;
+/// How long after our own limit timeout(1) ends the binary.
+const BACKSTOP: Duration = Duration::from_secs(60);
+/// Time for what was received before a connection was lost.
+const LAST_LINES: Duration = Duration::from_secs(2);
+/// The category that needs no flag.
+const ALL: &str = "all";
+
+impl Pipeline {
+    /// Whether all tests of all targets passed.
+    pub(super) async fn test(
+        &self,
+        machine: &Machine,
+        programs: &Programs,
+    ) -> Result<bool, Failure> {
+        let stop = &self.shared.stop;
+        self.recorded(Stage::Test, async {
+            let mut passed = true;
+            for target in &self.shared.targets {
+                if let Some(reason) = stop.reason() {
+                    return Err(reason.into());
+                }
+                passed &= self
+                    .run_target(&machine.connection, programs, target)
+                    .await?;
+                if self.shared.fail_fast && !passed {
+                    stop.request(StopReason::FailFast);
+                    break;
+                }
+            }
+            Ok(passed)
+        })
+        .await
+    }
+
+    async fn run_target(
+        &self,
+        connection: &Connection,
+        programs: &Programs,
+        target: &PlannedTarget,
+    ) -> Result<bool, Failure> {
+        let argv = self.harness_argv(programs, target);
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let Process {
+            stdin,
+            stdout,
+            stderr,
+            handle,
+        } = connection
+            .spawn(&argv)
+            .await
+            .map_err(|error| in_target(error, &target.target))?;
+        drop(stdin);
+        let mut follower = Follower {
+            pipeline: self,
+            target: &target.target,
+            lines: pin!(lines::of(stdout, stderr)),
+            decoder: Decoder::new(),
+            bytes: 0,
+            complaints: 0,
+            last_words: String::new(),
+        };
+        let followed = self.followed(connection, &mut follower).await;
+        let Follower {
+            decoder,
+            last_words,
+            ..
+        } = follower;
+        match followed {
+            Ok(()) => {
+                let ending = connection.wait(handle);
+                let Ok(exit) = timeout(GRACE, ending).await else {
+                    terminate(connection, &self.place.harness()).await?;
+                    return Err(Failure::lost(
+                        "the test binary closed its output and went on",
+                        &target.target,
+                        "",
+                    ));
+                };
+                let exit = exit.map_err(|error| in_target(error, &target.target))?;
+                verdict(decoder.finish(), exit, &last_words, &target.target)
+            }
+            Err(failure) => {
+                if !connection.is_lost() {
+                    // What failed first is what is to be told.
+                    let _ = terminate(connection, &self.place.harness()).await;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Follow the target to the end of its output, or until there is a reason
+    /// not to; then ask it to end and hear it out.
+    async fn followed(
+        &self,
+        connection: &Connection,
+        follower: &mut Follower<'_, impl Stream<Item = Line>>,
+    ) -> Result<(), Failure> {
+        let target = follower.target;
+        // One future throughout: giving up in the middle of an event would
+        // lose it.
+        let mut following = pin!(follower.follow());
+        let limit = self.vm.limits.stage(Stage::Test);
+        let failure = tokio::select! {
+            ended = &mut following => return ended,
+            () = sleep(limit) => Failure::timed_out(target, limit, Stage::Test.as_str()),
+            reason = self.shared.stop.requested() => Failure::from(reason),
+            words = connection.lost() => {
+                let _ = timeout(LAST_LINES, following).await;
+                return Err(Failure::lost(
+                    format!("the connection was lost: {words}"),
+                    target,
+                    "see whether the VM is still up, and what its console says",
+                ));
+            }
+        };
+        let harness = self.place.harness();
+        // Whether that works or not, why it had to be is what is to be told.
+        let _ = tokio::join!(terminate(connection, &harness), timeout(GRACE, following),);
+        Err(failure)
+    }
+
+    fn harness_argv(&self, programs: &Programs, target: &PlannedTarget) -> Vec<String> {
+        let limit = self.vm.limits.stage(Stage::Test) + BACKSTOP;
+        let mut argv = vec![
+            "timeout".to_owned(),
+            "-k".to_owned(),
+            GRACE.as_secs().to_string(),
+            limit.as_secs().to_string(),
+            "env".to_owned(),
+        ];
+        argv.extend(
+            self.vm
+                .env
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        argv.push(programs.path("kmod-integration"));
+        argv.push(target.target.clone());
+        for (flag, value) in [
+            ("--format", "json"),
+            ("--tcp-echo", &programs.path("tcp-echo")),
+            ("--kmod-src", &programs.kmod_src),
+            (
+                "--output-dir",
+                &format!("{}/{}", self.place.output(), target.target),
+            ),
+        ] {
+            argv.push(flag.to_owned());
+            argv.push(value.to_owned());
+        }
+        if target.category != ALL {
+            argv.push("--category".to_owned());
+            argv.push(target.category.clone());
+        }
+        argv
+    }
+}
+
+/// Takes in what one target says.
+struct Follower<'a, S> {
+    pipeline: &'a Pipeline,
+    target: &'a str,
+    lines: std::pin::Pin<&'a mut S>,
+    decoder: Decoder,
+    bytes: usize,
+    complaints: usize,
+    /// The last error that was logged, else the last complaint.
+    last_words: String,
+}
+
+impl<S: Stream<Item = Line>> Follower<'_, S> {
+    async fn follow(&mut self) -> Result<(), Failure> {
+        let idle = self.pipeline.vm.limits.idle;
+        loop {
+            match timeout(idle, self.lines.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(line)) => self.take(line).await?,
+                Err(_) => return Err(hung(self.target, idle)),
+            }
+        }
+    }
+
+    async fn take(&mut self, line: Line) -> Result<(), Failure> {
+        match line {
+            Line::Event(line) => {
+                self.bytes += line.len();
+                if self.bytes > STREAM_BYTES_MAX {
+                    return Err(too_much(
+                        self.target,
+                        &format!("{STREAM_BYTES_MAX} bytes of events"),
+                    ));
+                }
+                self.event(&line).await
+            }
+            Line::Complaint(line) => {
+                self.complaint(line).await;
+                Ok(())
+            }
+            Line::Overlong => Err(too_much(
+                self.target,
+                &format!("{} bytes in a line", lines::EVENT_BYTES_MAX),
+            )),
+        }
+    }
+
+    async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let decoded = self.decoder.line(line);
+        match decoded.map_err(|error| broken_stream(&error, self.target))? {
+            Decoded::Event(event) => {
+                if let protocol::Body::Log {
+                    level: Level::Error,
+                    message,
+                } = &event.body
+                {
+                    self.last_words.clone_from(message);
+                }
+                self.pipeline
+                    .record(Body::Harness {
+                        vm: self.pipeline.vm.name.clone(),
+                        target: self.target.to_owned(),
+                        event: *event,
+                    })
+                    .await;
+            }
+            Decoded::FirstOfUnknownType(name) => {
+                self.say(format!(
+                    "events of type {name:?} are unknown here and passed over"
+                ))
+                .await;
+            }
+            Decoded::UnknownType => {}
+        }
+        Ok(())
+    }
+
+    async fn complaint(&mut self, line: String) {
+        self.complaints += 1;
+        match self.complaints {
+            ..=COMPLAINTS_MAX => {
+                self.last_words.clone_from(&line);
+                self.say(line).await;
+            }
+            n if n == COMPLAINTS_MAX + 1 => {
+                self.say("more lines came on standard error; they are left out".into())
+                    .await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn say(&self, line: String) {
+        self.pipeline.output(Stage::Test, line).await;
+    }
+}
+
+/// The target says more to a person than all the arguments of its command.
+fn in_target(error: RemoteError, target: &str) -> Failure {
+    let mut failure = Failure::from(error);
+    target.clone_into(&mut failure.cause.tried);
+    failure
+}
+
+fn hung(target: &str, idle: Duration) -> Failure {
+    Failure::new(
+        VmOutcome::Hung,
+        Cause {
+            what: format!(
+                "the test binary said nothing for {}",
+                humantime::format_duration(idle)
+            ),
+            tried: target.to_owned(),
+            advice: "if that is normal there, raise `idle_limit` in the inventory".into(),
+        },
+    )
+}
+
+fn too_much(target: &str, bound: &str) -> Failure {
+    Failure::lost(
+        format!("the test binary said more than {bound}"),
+        target,
+        "see that only the test binary writes to its standard output",
+    )
+}

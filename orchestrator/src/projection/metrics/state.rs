@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The gauges: what the state of the run says at the moment of asking.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+
+use super::family::{Family, Sample};
+use super::kmod;
+use crate::event::{Stage, VmOutcome};
+use crate::projection::StateHandle;
+use crate::projection::state::{RunState, Tally, TargetState, VmState};
+
+const RUN_IN_PROGRESS: Family = Family::gauge(
+    "orchestrator_run_in_progress",
+    "Whether a run goes on (0 or 1).",
+    &[],
+);
+const VM_INFO: Family = Family::gauge(
+    "orchestrator_vm_info",
+    "What a VM is; always 1.",
+    &["vm", "os", "arch"],
+);
+const VM_UP: Family = Family::gauge(
+    "orchestrator_vm_up",
+    "Whether the VM could be reached and was not lost since (0 or 1).",
+    &["vm"],
+);
+const LAST_RUN: Family = Family::gauge(
+    "orchestrator_last_run_timestamp_seconds",
+    "When the target last came to an end on the VM, whatever end that was.",
+    &["vm", "target"],
+);
+const TARGET_PASSED: Family = Family::gauge(
+    "orchestrator_target_passed",
+    "Whether the target came to its end without a failed test (0 or 1).",
+    &["vm", "target"],
+);
+const TARGET_DURATION: Family = Family::gauge(
+    "orchestrator_target_duration_seconds",
+    "Wall time of the target.",
+    &["vm", "target"],
+);
+const TESTS: Family = Family::gauge(
+    "orchestrator_tests",
+    "Tests of the target's last run by outcome.",
+    &["vm", "target", "category", "outcome"],
+);
+const TEST_FAILED: Family = Family::gauge(
+    "orchestrator_test_failed",
+    "A test that failed in the target's last run; always 1.",
+    &["vm", "target", "test"],
+);
+
+/// What [`TESTS`] says of tests without a category.
+const NO_CATEGORY: &str = "none";
+
+/// Computes every gauge from the state of the run.
+pub(super) struct StateCollector {
+    state: StateHandle,
+    descs: Vec<Desc>,
+}
+
+impl StateCollector {
+    /// # Errors
+    /// A family whose name is malformed.
+    pub(super) fn new(state: StateHandle) -> prometheus::Result<Self> {
+        let own = [
+            RUN_IN_PROGRESS,
+            VM_INFO,
+            VM_UP,
+            LAST_RUN,
+            TARGET_PASSED,
+            TARGET_DURATION,
+            TESTS,
+            TEST_FAILED,
+        ];
+        let families = own.into_iter().chain(kmod::families());
+        let descs = families
+            .map(|family| family.desc())
+            .collect::<Result<_, _>>()?;
+        Ok(Self { state, descs })
+    }
+}
+
+impl Collector for StateCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.state.read(|state| {
+            let mut families = collect(state);
+            families.extend(kmod::collect(state));
+            families
+        })
+    }
+}
+
+fn collect(state: &RunState) -> Vec<MetricFamily> {
+    let vms = || state.vms.iter();
+    let ends: Vec<TargetEnd> = vms().flat_map(|vm| target_ends(state, vm)).collect();
+    let in_progress = state.head.is_some() && state.duration_s.is_none();
+    vec![
+        RUN_IN_PROGRESS.with([Sample {
+            labels: [],
+            value: truth(in_progress),
+        }]),
+        VM_INFO.with(vms().map(info)),
+        VM_UP.with(vms().filter_map(up)),
+        LAST_RUN.with(ends.iter().map(|end| end.sample(end.timestamp_s))),
+        TARGET_PASSED.with(ends.iter().map(|end| end.sample(truth(end.passed)))),
+        TARGET_DURATION.with(
+            ends.iter()
+                .filter_map(|end| Some(end.sample(end.duration_s?))),
+        ),
+        TESTS.with(vms().flat_map(tests)),
+        TEST_FAILED.with(vms().flat_map(failed_tests)),
+    ]
+}
+
+fn truth(value: bool) -> f64 {
+    if value { 1.0 } else { 0.0 }
+}
+
+fn info(vm: &VmState) -> Sample<3> {
+    let (os, arch) = match &vm.facts {
+        Some(facts) => (
+            format!("{} {}", facts.os, facts.os_release),
+            facts.arch.clone(),
+        ),
+        None => (vm.planned.os.clone(), vm.planned.arch.clone()),
+    };
+    Sample {
+        labels: [vm.name().to_owned(), os, arch],
+        value: 1.0,
+    }
+}
+
+/// `None` before the first attempt to connect has ended.
+fn up(vm: &VmState) -> Option<Sample<1>> {
+    let connected = vm.stages.get(&Stage::Connect)?.succeeded?;
+    let lost = vm.end().is_some_and(|end| end.outcome == VmOutcome::Lost);
+    Some(Sample {
+        labels: [vm.name().to_owned()],
+        value: truth(connected && !lost),
+    })
+}
+
+/// How a target ended on a VM, also where the VM did not bring it to its end.
+struct TargetEnd {
+    vm: String,
+    target: String,
+    passed: bool,
+    timestamp_s: f64,
+    /// Absent where the target was cut off or never begun.
+    duration_s: Option<f64>,
+}
+
+impl TargetEnd {
+    fn sample(&self, value: f64) -> Sample<2> {
+        Sample {
+            labels: [self.vm.clone(), self.target.clone()],
+            value,
+        }
+    }
+}
+
+fn target_ends(state: &RunState, vm: &VmState) -> Vec<TargetEnd> {
+    let planned = state.head.iter().flat_map(|head| &head.targets);
+    let never_begun = planned
+        .map(|planned| planned.target.as_str())
+        .filter(|name| vm.target(name).is_none())
+        .map(|name| (name, None));
+    let begun = vm.targets.iter().map(|t| (t.target.as_str(), Some(t)));
+    begun
+        .chain(never_begun)
+        .filter_map(|(name, target)| target_end(vm, name, target))
+        .collect()
+}
+
+/// `None` where the target may still come to its end, and where it was not
+/// given the chance to: a cancelled run says nothing of it.
+fn target_end(vm: &VmState, name: &str, target: Option<&TargetState>) -> Option<TargetEnd> {
+    let (passed, time, duration_s) = match target.and_then(|target| target.end.as_ref()) {
+        Some(end) => (
+            end.outcome != protocol::Outcome::Failed,
+            end.time,
+            Some(end.duration_s),
+        ),
+        None => {
+            let end = vm.end()?;
+            if end.outcome == VmOutcome::Cancelled {
+                return None;
+            }
+            (false, end.time, None)
+        }
+    };
+    Some(TargetEnd {
+        vm: vm.name().to_owned(),
+        target: name.to_owned(),
+        passed,
+        timestamp_s: time.as_microsecond() as f64 / 1e6,
+        duration_s,
+    })
+}
+
+fn tests(vm: &VmState) -> impl Iterator<Item = Sample<4>> {
+    vm.targets.iter().flat_map(move |target| {
+        // A category that is called what stands for none must not give the
+        // same series twice, which would void the scrape.
+        let mut by_label: BTreeMap<&str, Vec<Tally>> = BTreeMap::new();
+        for (category, tally) in &target.tests {
+            let label = category.as_deref().unwrap_or(NO_CATEGORY);
+            by_label.entry(label).or_default().push(*tally);
+        }
+        by_label.into_iter().flat_map(move |(category, tallies)| {
+            let tally: Tally = tallies.into_iter().sum();
+            let outcomes = [
+                (protocol::Outcome::Passed, tally.passed),
+                (protocol::Outcome::Failed, tally.failed),
+                (protocol::Outcome::Skipped, tally.skipped),
+            ];
+            outcomes.map(|(outcome, number)| Sample {
+                labels: [
+                    vm.name().to_owned(),
+                    target.target.clone(),
+                    category.to_owned(),
+                    outcome.to_string(),
+                ],
+                value: f64::from(number),
+            })
+        })
+    })
+}
+
+fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<3>> {
+    let failed = vm.targets.iter().flat_map(|target| &target.failed);
+    // As above: a test that reports twice is one series.
+    let distinct: BTreeSet<_> = failed.map(|test| (&test.target, &test.id)).collect();
+    distinct.into_iter().map(|(target, test)| Sample {
+        labels: [vm.name().to_owned(), target.clone(), test.clone()],
+        value: 1.0,
+    })
+}

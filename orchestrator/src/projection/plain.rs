@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Progress line by line, each prefixed by its VM: for pipes, files and CI.
+
+use std::io::Write;
+
+use protocol::event::{Level, TargetFinished, TestFinished};
+
+use super::View;
+use super::state::{RunState, Tally};
+use super::text::{self, FULL, Paint, Room, Tone, printable, seconds};
+use crate::event::{Body, Event, Plan};
+
+/// Prints a line for each event that says something new of a run.
+#[derive(Debug)]
+pub struct Plain<W> {
+    out: W,
+    paint: Paint,
+}
+
+impl<W: Write + Send> Plain<W> {
+    /// Lines go to `out`.
+    pub fn new(out: W, paint: Paint) -> Self {
+        Self { out, paint }
+    }
+}
+
+impl<W: Write + Send> View for Plain<W> {
+    fn show(&mut self, state: &RunState, event: &Event) {
+        if let Some(line) = line(self.paint, state, &event.body) {
+            // Whoever read the lines is gone: no reason to end the run.
+            let _ = writeln!(self.out, "{line}");
+        }
+    }
+}
+
+/// What there is to say of an event.
+fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
+    let (vm, said) = match body {
+        Body::RunStarted { run, plan, .. } => return Some(format!("run {run}: {}", planned(plan))),
+        Body::Interrupted { forced, signal } => return Some(interrupted(signal, *forced)),
+        Body::StageStarted { vm, stage, attempt } => (vm, stage_started(stage.as_str(), *attempt)),
+        Body::StageFinished {
+            vm,
+            stage,
+            duration_s,
+            cause: Some(cause),
+            will_retry,
+            ..
+        } => {
+            let again = if *will_retry { "; trying again" } else { "" };
+            let head = paint.text(Tone::Warn, format_args!("{stage} failed"));
+            let after = seconds(*duration_s);
+            let cause = text::cause_line(cause);
+            (vm, format!("{head} after {after}: {cause}{again}"))
+        }
+        Body::Facts { vm, facts } => {
+            let said = format!("{} {} {}", facts.os, facts.os_release, facts.arch);
+            (vm, printable(&said).into_owned())
+        }
+        Body::Harness { vm, event, .. } => (vm, harness(paint, state, vm, &event.body)?),
+        Body::VmFinished { vm, outcome, .. } => {
+            let end = state.vm(vm)?.end()?;
+            (vm, paint.text(Tone::of(*outcome), text::end_line(end)))
+        }
+        Body::StageFinished { .. }
+        | Body::Output { .. }
+        | Body::RunFinished { .. }
+        | Body::Unknown => return None,
+    };
+    Some(format!("{vm}: {said}"))
+}
+
+/// What a signal does, for whoever sent it.
+pub(super) fn interrupted(signal: &str, forced: bool) -> String {
+    if forced {
+        format!("{signal} again: ending without cleaning up")
+    } else {
+        format!("{signal}: cleaning up; once more ends at once")
+    }
+}
+
+/// What a VM's log line looks like; `None` below a warning.
+pub(super) fn log(paint: Paint, level: Level, message: &str) -> Option<String> {
+    let level = match level {
+        Level::Warn => "warning",
+        Level::Error => "error",
+        Level::Debug | Level::Info => return None,
+    };
+    let head = paint.text(Tone::Warn, level);
+    Some(format!("{head}: {}", printable(message)))
+}
+
+fn planned(plan: &Plan) -> String {
+    let targets: Vec<String> = plan
+        .targets
+        .iter()
+        .map(|planned| match planned.category.as_str() {
+            "all" => planned.target.clone(),
+            category => format!("{} (category {category})", planned.target),
+        })
+        .collect();
+    let vms = text::count(plan.vms.len(), "VM");
+    format!("{vms}, {}", targets.join(", "))
+}
+
+fn stage_started(stage: &str, attempt: u32) -> String {
+    match attempt {
+        0 | 1 => stage.to_owned(),
+        _ => format!("{stage}, attempt {attempt}"),
+    }
+}
+
+fn harness(paint: Paint, state: &RunState, vm: &str, body: &protocol::Body) -> Option<String> {
+    match body {
+        protocol::Body::TargetStarted { target, tests } => {
+            let target = printable(target);
+            Some(match tests {
+                Some(tests) => format!("{target} started, {tests} tests"),
+                None => format!("{target} started"),
+            })
+        }
+        protocol::Body::TargetFinished(finished) => Some(target_finished(paint, finished)),
+        protocol::Body::TestFinished(test) => {
+            let tally = state.vm(vm)?.tally();
+            let (number, head) = match test.outcome {
+                protocol::Outcome::Passed => return None,
+                protocol::Outcome::Skipped => (tally.skipped, "skipped".to_owned()),
+                protocol::Outcome::Failed => (tally.failed, paint.text(Tone::Bad, "FAILED")),
+            };
+            match Room::for_test(number) {
+                Room::Show => Some(format!("{head} {}", test_line(test))),
+                Room::SayFull => Some(FULL.to_owned()),
+                Room::CountOnly => None,
+            }
+        }
+        protocol::Body::Log { level, message } => log(paint, *level, message),
+        protocol::Body::Hello(_)
+        | protocol::Body::Benchmark(_)
+        | protocol::Body::Counters { .. }
+        | protocol::Body::Exporter { .. }
+        | protocol::Body::Bye { .. }
+        | protocol::Body::Unknown => None,
+    }
+}
+
+fn test_line(test: &TestFinished) -> String {
+    format!("{}: {}", text::test_title(test), text::failure_line(test))
+}
+
+fn target_finished(paint: Paint, finished: &TargetFinished) -> String {
+    let tone = match finished.outcome {
+        protocol::Outcome::Passed => Tone::Good,
+        protocol::Outcome::Skipped => Tone::Warn,
+        protocol::Outcome::Failed => Tone::Bad,
+    };
+    let tally = Tally {
+        passed: finished.passed,
+        failed: finished.failed,
+        skipped: finished.skipped,
+    };
+    format!(
+        "{} {} in {}: {}",
+        printable(&finished.target),
+        paint.text(tone, finished.outcome),
+        seconds(finished.duration_s),
+        text::tally(tally)
+    )
+}

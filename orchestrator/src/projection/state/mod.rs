@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What is known of a run after some of its events: the one fold that the
+//! terminal, the summary, the metrics and the exit status are read from.
+//!
+//! Invariant: memory is bounded whatever the events hold. What exceeds a limit
+//! is counted; the event log has it in full.
+
+mod vm;
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::event::{Body, Event, Plan, PlannedTarget, PlannedVm, VmOutcome};
+use crate::exit::ExitStatus;
+
+pub use vm::{
+    KEPT_LINES, KEPT_TESTS, Phase, StageState, Tally, TargetEnd, TargetState, VmEnd, VmState,
+};
+
+/// A run after some of its events.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// Its beginning; absent before the first event.
+    pub head: Option<RunHead>,
+    /// In the plan's order.
+    pub vms: Vec<VmState>,
+    /// The graver of the signals that came, if any did.
+    pub interrupted: Option<Interruption>,
+    /// Wall time of the whole run, seconds; absent while it goes on, and for
+    /// good where the orchestrator was killed.
+    pub duration_s: Option<f64>,
+    index: HashMap<String, usize>,
+}
+
+/// What the first event of a run says.
+#[derive(Debug, Clone)]
+pub struct RunHead {
+    /// Name of the run.
+    pub run: String,
+    /// Version of the orchestrator.
+    pub orchestrator: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// What each VM is to run, in order.
+    pub targets: Vec<PlannedTarget>,
+}
+
+/// A signal that ended a run early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interruption {
+    /// Name of the signal.
+    pub signal: String,
+    /// Whether clean-up was given up too.
+    pub forced: bool,
+}
+
+impl RunState {
+    /// Take in the next event. A type of a later version changes nothing.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.body {
+            Body::RunStarted {
+                run,
+                orchestrator,
+                plan,
+            } => self.start(event.time, run, orchestrator, plan),
+            Body::StageStarted { vm, stage, attempt } => {
+                self.vm_mut(vm).stage_started(event.time, *stage, *attempt);
+            }
+            Body::StageFinished {
+                vm,
+                stage,
+                duration_s,
+                cause,
+                ..
+            } => self
+                .vm_mut(vm)
+                .stage_finished(*stage, *duration_s, cause.is_some()),
+            Body::Facts { vm, facts } => self.vm_mut(vm).facts = Some(facts.clone()),
+            Body::Harness {
+                vm, event: said, ..
+            } => {
+                self.vm_mut(vm).harness(event.time, &said.body);
+            }
+            Body::Output { vm, line, .. } => self.vm_mut(vm).keep_line(line),
+            Body::VmFinished {
+                vm,
+                outcome,
+                cause,
+                duration_s,
+            } => self.vm_mut(vm).finish(VmEnd {
+                outcome: *outcome,
+                cause: cause.clone(),
+                broken_in: None,
+                duration_s: *duration_s,
+                time: event.time,
+            }),
+            Body::Interrupted { signal, forced } => self.interrupt(signal, *forced),
+            Body::RunFinished { duration_s } => self.duration_s = Some(*duration_s),
+            Body::Unknown => {}
+        }
+    }
+
+    /// The VM of that name.
+    #[must_use]
+    pub fn vm(&self, name: &str) -> Option<&VmState> {
+        self.index.get(name).map(|at| &self.vms[*at])
+    }
+
+    /// Tests of all VMs.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.vms.iter().map(VmState::tally).sum()
+    }
+
+    /// What the program returns for this run.
+    ///
+    /// Interrupted outweighs everything. Then a VM that was not driven to its
+    /// end outweighs failed tests, since tests that did not run say nothing. A
+    /// cancelled VM counts for nothing beside the one that it was cancelled
+    /// for, and as not driven where there is none; so does a VM, or a run,
+    /// whose end is not in the log.
+    #[must_use]
+    pub fn exit_status(&self) -> ExitStatus {
+        let mut passed = 0;
+        let mut failed = 0;
+        for vm in &self.vms {
+            match vm.end().map(|end| end.outcome) {
+                Some(VmOutcome::Passed) => passed += 1,
+                Some(VmOutcome::Failed) => failed += 1,
+                Some(VmOutcome::Cancelled) => {}
+                Some(
+                    VmOutcome::TimedOut
+                    | VmOutcome::Hung
+                    | VmOutcome::Lost
+                    | VmOutcome::Infrastructure,
+                )
+                | None => return self.unless_interrupted(ExitStatus::NotDriven),
+            }
+        }
+        self.unless_interrupted(if self.duration_s.is_none() {
+            ExitStatus::NotDriven
+        } else if failed > 0 {
+            ExitStatus::TestsFailed
+        } else if passed > 0 && passed == self.vms.len() {
+            ExitStatus::Success
+        } else {
+            ExitStatus::NotDriven
+        })
+    }
+
+    fn unless_interrupted(&self, status: ExitStatus) -> ExitStatus {
+        if self.interrupted.is_some() {
+            ExitStatus::Interrupted
+        } else {
+            status
+        }
+    }
+
+    fn start(&mut self, time: Timestamp, run: &str, orchestrator: &str, plan: &Plan) {
+        *self = Self {
+            head: Some(RunHead {
+                run: run.to_owned(),
+                orchestrator: orchestrator.to_owned(),
+                started: time,
+                targets: plan.targets.clone(),
+            }),
+            ..Self::default()
+        };
+        for vm in &plan.vms {
+            self.vm_mut(&vm.name).planned = vm.clone();
+        }
+    }
+
+    /// The VM of that name. One that the plan does not name is shown too
+    /// rather than hidden; names come from the inventory, not from a VM.
+    fn vm_mut(&mut self, name: &str) -> &mut VmState {
+        let at = *self.index.entry(name.to_owned()).or_insert_with(|| {
+            self.vms.push(VmState::new(PlannedVm {
+                name: name.to_owned(),
+                address: String::new(),
+                os: String::new(),
+                arch: String::new(),
+            }));
+            self.vms.len() - 1
+        });
+        &mut self.vms[at]
+    }
+
+    fn interrupt(&mut self, signal: &str, forced: bool) {
+        let before = self.interrupted.as_ref().is_some_and(|was| was.forced);
+        self.interrupted = Some(Interruption {
+            signal: signal.to_owned(),
+            forced: forced || before,
+        });
+    }
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! One VM of the state: its stages, its targets and their tests.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use protocol::event::{Level, TestFinished};
+
+use crate::event::{Cause, Facts, PlannedVm, Stage, VmOutcome};
+
+/// Failing and skipped tests of one VM that are kept whole; the rest is counted.
+pub const KEPT_TESTS: usize = 100;
+/// Last lines that a VM's programs wrote.
+pub const KEPT_LINES: usize = 5;
+/// Characters of a text from a VM.
+const KEPT_CHARS: usize = 1000;
+/// Targets of one VM, and categories of one target.
+const KEPT_NAMES: usize = 64;
+/// Counters of one VM.
+const KEPT_COUNTERS: usize = 256;
+/// What the names beyond [`KEPT_NAMES`] are counted under.
+const OTHER: &str = "other";
+
+/// One VM of a run.
+#[derive(Debug, Clone)]
+pub struct VmState {
+    /// What the plan says of it.
+    pub planned: PlannedVm,
+    /// What it said of itself.
+    pub facts: Option<Facts>,
+    /// How far it is.
+    pub phase: Phase,
+    /// When its first stage began.
+    pub started: Option<Timestamp>,
+    /// Every stage that was begun.
+    pub stages: BTreeMap<Stage, StageState>,
+    /// Every target that was begun, in order.
+    pub targets: Vec<TargetState>,
+    /// The device's counters when they were last read, by name.
+    pub counters: BTreeMap<String, u64>,
+    /// The last lines that its programs wrote, [`KEPT_LINES`] of them.
+    pub last_lines: VecDeque<String>,
+}
+
+/// How far a VM is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// No stage has begun.
+    Waiting,
+    /// In a stage, or between it and the next.
+    In {
+        /// The stage.
+        stage: Stage,
+        /// Counted from 1.
+        attempt: u32,
+    },
+    /// Nothing more will happen on it.
+    Finished(VmEnd),
+}
+
+/// The end of a VM.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VmEnd {
+    /// How it ended.
+    pub outcome: VmOutcome,
+    /// Why, where it is not what was hoped for.
+    pub cause: Option<Cause>,
+    /// The stage that broke it; absent where none had begun, and where the
+    /// tests were run to their end.
+    pub broken_in: Option<Stage>,
+    /// From its first stage to its last, seconds.
+    pub duration_s: f64,
+    /// When that was.
+    pub time: Timestamp,
+}
+
+/// One stage of one VM.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StageState {
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// Wall time of those that ended, seconds.
+    pub duration_s: f64,
+    /// Whether the last attempt that ended succeeded; absent before one did.
+    pub succeeded: Option<bool>,
+}
+
+/// One target on one VM.
+#[derive(Debug, Clone, Default)]
+pub struct TargetState {
+    /// Its name.
+    pub target: String,
+    /// Tests that it is going to report, where it said so.
+    pub expected: Option<u32>,
+    /// Tests that it reported, by category; `None` for those without one.
+    pub tests: BTreeMap<Option<String>, Tally>,
+    /// Failing tests, in order, texts cut to a bounded length.
+    pub failed: Vec<TestFinished>,
+    /// Skipped tests, likewise.
+    pub skipped: Vec<TestFinished>,
+    /// Its end; absent while it runs, and for good where it was cut off.
+    pub end: Option<TargetEnd>,
+}
+
+/// The end of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetEnd {
+    /// Of all its tests together.
+    pub outcome: protocol::Outcome,
+    /// Wall time, seconds.
+    pub duration_s: f64,
+    /// When that was, by the orchestrator's clock.
+    pub time: Timestamp,
+}
+
+/// Tests by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tests that passed.
+    pub passed: u32,
+    /// Tests that failed.
+    pub failed: u32,
+    /// Tests that were skipped.
+    pub skipped: u32,
+}
+
+impl Tally {
+    /// Tests that ended, however they did.
+    #[must_use]
+    pub fn done(self) -> u32 {
+        self.passed
+            .saturating_add(self.failed)
+            .saturating_add(self.skipped)
+    }
+
+    fn count(&mut self, outcome: protocol::Outcome) {
+        let counter = match outcome {
+            protocol::Outcome::Passed => &mut self.passed,
+            protocol::Outcome::Failed => &mut self.failed,
+            protocol::Outcome::Skipped => &mut self.skipped,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            passed: sum.passed.saturating_add(tally.passed),
+            failed: sum.failed.saturating_add(tally.failed),
+            skipped: sum.skipped.saturating_add(tally.skipped),
+        })
+    }
+}
+
+impl VmState {
+    pub(super) fn new(planned: PlannedVm) -> Self {
+        Self {
+            planned,
+            facts: None,
+            phase: Phase::Waiting,
+            started: None,
+            stages: BTreeMap::new(),
+            targets: Vec::new(),
+            counters: BTreeMap::new(),
+            last_lines: VecDeque::new(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.planned.name
+    }
+
+    /// Its tests over all targets.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.targets.iter().map(TargetState::tally).sum()
+    }
+
+    /// Its end, where it has come to it.
+    #[must_use]
+    pub fn end(&self) -> Option<&VmEnd> {
+        match &self.phase {
+            Phase::Finished(end) => Some(end),
+            Phase::Waiting | Phase::In { .. } => None,
+        }
+    }
+
+    /// The target that it runs, or ran last.
+    #[must_use]
+    pub fn current_target(&self) -> Option<&TargetState> {
+        let running = self.targets.iter().rev().find(|t| t.end.is_none());
+        running.or_else(|| self.targets.last())
+    }
+
+    /// The target of that name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&TargetState> {
+        self.targets.iter().find(|target| target.target == name)
+    }
+
+    pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
+        self.started.get_or_insert(time);
+        self.phase = Phase::In { stage, attempt };
+        self.stages.entry(stage).or_default().attempts = attempt;
+    }
+
+    pub(super) fn stage_finished(&mut self, stage: Stage, duration_s: f64, failed: bool) {
+        let entry = self.stages.entry(stage).or_default();
+        entry.duration_s += duration_s;
+        entry.succeeded = Some(!failed);
+    }
+
+    pub(super) fn finish(&mut self, end: VmEnd) {
+        let mut stages = self.stages.iter();
+        let first_failed = stages.find(|(_, state)| state.succeeded == Some(false));
+        let broken_in = match (end.outcome, &self.phase) {
+            (VmOutcome::Passed | VmOutcome::Failed, _) => None,
+            (_, Phase::In { stage, .. }) => {
+                Some(first_failed.map_or(*stage, |(failed, _)| *failed))
+            }
+            (_, Phase::Waiting | Phase::Finished(_)) => None,
+        };
+        self.phase = Phase::Finished(VmEnd { broken_in, ..end });
+    }
+
+    pub(super) fn harness(&mut self, time: Timestamp, body: &protocol::Body) {
+        match body {
+            protocol::Body::TargetStarted { target, tests } => {
+                // What an earlier attempt reported no longer counts.
+                let state = self.target_mut(target);
+                *state = TargetState {
+                    target: std::mem::take(&mut state.target),
+                    expected: *tests,
+                    ..TargetState::default()
+                };
+            }
+            protocol::Body::TargetFinished(finished) => {
+                self.target_mut(&finished.target).end = Some(TargetEnd {
+                    outcome: finished.outcome,
+                    duration_s: finished.duration_s,
+                    time,
+                });
+            }
+            protocol::Body::TestFinished(test) => self.test_finished(test),
+            protocol::Body::Counters { values, .. } => {
+                self.counters = values
+                    .iter()
+                    .take(KEPT_COUNTERS)
+                    .map(|(name, value)| (clip(name), *value))
+                    .collect();
+            }
+            protocol::Body::Log {
+                level: Level::Warn | Level::Error,
+                message,
+            } => self.keep_line(message),
+            protocol::Body::Log { .. }
+            | protocol::Body::Hello(_)
+            | protocol::Body::Benchmark(_)
+            | protocol::Body::Exporter { .. }
+            | protocol::Body::Bye { .. }
+            | protocol::Body::Unknown => {}
+        }
+    }
+
+    fn test_finished(&mut self, test: &TestFinished) {
+        let kept_failed: usize = self.targets.iter().map(|t| t.failed.len()).sum();
+        let kept_skipped: usize = self.targets.iter().map(|t| t.skipped.len()).sum();
+        let target = self.target_mut(&test.target);
+        target
+            .category_mut(test.category.as_deref())
+            .count(test.outcome);
+        let (list, kept) = match test.outcome {
+            protocol::Outcome::Passed => return,
+            protocol::Outcome::Failed => (&mut target.failed, kept_failed),
+            protocol::Outcome::Skipped => (&mut target.skipped, kept_skipped),
+        };
+        if kept < KEPT_TESTS {
+            list.push(clip_test(test));
+        }
+    }
+
+    fn target_mut(&mut self, name: &str) -> &mut TargetState {
+        let mut name = clip(name);
+        if self.targets.len() >= KEPT_NAMES && self.target(&name).is_none() {
+            OTHER.clone_into(&mut name);
+        }
+        let known = self.targets.iter().position(|t| t.target == name);
+        let at = known.unwrap_or_else(|| {
+            self.targets.push(TargetState {
+                target: name,
+                ..TargetState::default()
+            });
+            self.targets.len() - 1
+        });
+        &mut self.targets[at]
+    }
+
+    pub(super) fn keep_line(&mut self, line: &str) {
+        if self.last_lines.len() == KEPT_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(clip(line));
+    }
+}
+
+impl TargetState {
+    /// Its tests over all categories.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tests.values().copied().sum()
+    }
+
+    fn category_mut(&mut self, name: Option<&str>) -> &mut Tally {
+        let mut key = name.map(clip);
+        if self.tests.len() >= KEPT_NAMES && !self.tests.contains_key(&key) {
+            key = Some(OTHER.to_owned());
+        }
+        self.tests.entry(key).or_default()
+    }
+}
+
+fn clip_test(test: &TestFinished) -> TestFinished {
+    TestFinished {
+        target: clip(&test.target),
+        category: test.category.as_deref().map(clip),
+        id: clip(&test.id),
+        name: clip(&test.name),
+        filter: test.filter.as_deref().map(clip),
+        message: test.message.as_deref().map(clip),
+        ..*test
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(KEPT_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `orchestrator replay`: shows a run again from its event log alone.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::event_log::{ReadError, Reader};
+use crate::exit::ExitStatus;
+use crate::projection::metrics::Metrics;
+use crate::projection::state::RunState;
+use crate::projection::summary::{self, Look};
+use crate::projection::text::ColorChoice;
+use crate::projection::{Fold, Projection, StateHandle, View};
+use crate::runs;
+
+/// What to replay, and how it is to be shown.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A run's name, its folder, or its events.ndjson
+    run: PathBuf,
+    /// Print the metrics that the run left, instead of the summary
+    #[arg(long)]
+    metrics: bool,
+    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    runs_dir: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t)]
+    color: ColorChoice,
+}
+
+/// Why a run can't be shown, or not to its end.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    NoRunsDir(#[from] runs::NoRunsDir),
+    #[error(
+        "failed to open {} ({reason}); give the name of a run in --runs-dir, its folder or its log",
+        path.display()
+    )]
+    Open { path: PathBuf, reason: io::Error },
+    #[error(
+        "failed to read {} to its end, what stands before is shown",
+        path.display()
+    )]
+    Read { path: PathBuf, source: ReadError },
+    #[error("{} holds no event of a run", path.display())]
+    Empty { path: PathBuf },
+    #[error("failed to render the metrics")]
+    Metrics(#[from] prometheus::Error),
+    #[error("failed to print")]
+    Print(#[from] io::Error),
+}
+
+/// Show the run and return what the run returned: 2 where its log can't be
+/// read to its end.
+#[must_use]
+pub fn main(args: &Args) -> ExitCode {
+    let look = Look::of_stdout(args.color);
+    match replay(args, look, &mut io::stdout().lock(), &mut io::stderr()) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            eprintln!("error: {}", chain(&error));
+            ExitStatus::Usage.into()
+        }
+    }
+}
+
+fn replay(
+    args: &Args,
+    look: Look,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<ExitStatus, Error> {
+    let runs_dir = match &args.runs_dir {
+        Some(dir) => dir.clone(),
+        None => runs::default_dir()?,
+    };
+    let path = runs::log_path(&args.run, &runs_dir);
+    let state = StateHandle::default();
+    let metrics = Metrics::new(state.clone())?;
+    let views: Vec<Box<dyn View>> = vec![metrics.view()];
+    let read = feed(&path, &mut Fold::new(state.clone(), views));
+    if let Err(error @ Error::Open { .. }) = read {
+        return Err(error);
+    }
+    if state.read(|state| state.head.is_none()) {
+        read?;
+        return Err(Error::Empty { path });
+    }
+    let text = if args.metrics {
+        metrics.render()?
+    } else {
+        state.read(|state| summary::render(state, look))
+    };
+    print(out, &text)?;
+    if let Some(line) = read? {
+        let path = path.display();
+        let note = format!(
+            "note: line {line} of {path} was cut off, as when the orchestrator is killed; all before it is shown\n"
+        );
+        print(notes, &note)?;
+    }
+    Ok(state.read(RunState::exit_status))
+}
+
+/// Print `text`. A reader that has seen enough does not change the outcome.
+fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Feed the whole log to `fold`; the number of a last line that was cut off.
+fn feed(path: &Path, fold: &mut Fold) -> Result<Option<u64>, Error> {
+    let mut reader = Reader::open(path).map_err(|reason| Error::Open {
+        path: path.to_owned(),
+        reason,
+    })?;
+    for event in reader.by_ref() {
+        fold.apply(&event.map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?);
+    }
+    Ok(reader.cut())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

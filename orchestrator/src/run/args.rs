@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The arguments of `orchestrator run`, and what they mean for the plan.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::inventory::Deploy;
+use crate::plan::{Overrides, Selection};
+use crate::projection::text::ColorChoice;
+
+/// What to run, where, and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// What to run on each VM, in this order [default: the inventory's]
+    #[arg(
+        long,
+        env = "INTEGRATION_TARGET",
+        value_delimiter = ',',
+        value_name = "TARGET"
+    )]
+    pub(super) target: Option<Vec<String>>,
+    /// Which categories of tests, as in A,B,D [default: all]
+    #[arg(long, value_name = "LETTERS")]
+    pub(super) category: Option<String>,
+    /// How the programs come to the VMs [default: the inventory's]
+    #[arg(long)]
+    pub(super) deploy: Option<Deploy>,
+    /// How many VMs may be connected to or moving files at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    pub(super) jobs: usize,
+    /// The longest that the whole run may take, as in 90s or 1h 30m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) timeout: Option<Duration>,
+    /// How often connecting is tried again where that can help
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) retries: usize,
+    /// End the whole run as soon as a target failed or a VM was lost
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Where /metrics is served meanwhile; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
+    pub(super) listen: SocketAddr,
+    /// Go on serving /metrics for so long after the run
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) linger: Option<Duration>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// File that names the VMs [default: ./vms.toml, else the user's, else built in]
+    #[arg(long, env = "TCPSTATS_INVENTORY", value_name = "FILE")]
+    pub(super) inventory: Option<PathBuf>,
+    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) runs_dir: Option<PathBuf>,
+    /// Folder of what is uploaded, as `make dist` leaves it
+    #[arg(
+        long,
+        env = "TCPSTATS_DIST",
+        value_name = "DIR",
+        default_value = "dist"
+    )]
+    pub(super) dist: PathBuf,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) color: ColorChoice,
+}
+
+/// Which VMs: exactly one of the three ways to say so.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Which {
+    /// Run on every VM of the inventory
+    #[arg(long)]
+    all_vms: bool,
+    /// Run on the VMs that have all of these labels
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Run on the VMs of these names
+    #[arg(value_name = "VM")]
+    names: Vec<String>,
+}
+
+impl Args {
+    pub(super) fn selection(&self) -> Selection {
+        let Which {
+            all_vms,
+            label,
+            names,
+        } = &self.which;
+        if *all_vms {
+            Selection::All
+        } else if names.is_empty() {
+            Selection::Labels(label.clone())
+        } else {
+            Selection::Names(names.clone())
+        }
+    }
+
+    pub(super) fn overrides(&self) -> Overrides {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        Overrides {
+            targets: self.target.clone(),
+            category: self.category.clone(),
+            host: variable("FREEBSD_HOST"),
+            dir: variable("FREEBSD_DIR"),
+            deploy: self.deploy,
+        }
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label looks like key=value".into()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one VM must be allowed".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}

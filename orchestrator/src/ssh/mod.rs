@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! One authenticated SSH connection a VM, shared by everything that is done
+//! there.
+//!
+//! - [`master`]: the ssh process that holds the connection.
+//! - [`trouble`]: what ssh's messages mean, and whether trying again can help.
+//! - [`remote`]: commands there, always as lists of arguments.
+
+pub mod master;
+pub mod remote;
+pub mod trouble;
+
+pub use master::{Connection, ControlDir};
+pub use remote::{Exit, RemoteError, Said};
+pub use trouble::{ConnectError, Trouble};

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Programs on the VM: uploaded, found, missing, started and ended.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use orchestrator::event::{Stage, VmOutcome};
+
+use crate::fixture::Lab;
+
+#[test]
+fn a_deployment_is_complete_current_and_alone() {
+    let lab = Lab::new(&["a"]);
+    for _ in 0..2 {
+        let ran = lab.run(&["--target", "good"]);
+        assert_eq!(ran.code(), 0, "{ran:#?}");
+        let run = ran.folder().file_name().unwrap().to_owned();
+        let dir = lab.vm_dir("a");
+        assert_eq!(
+            fs::read_link(dir.join("current")).unwrap(),
+            dir.join("deploy").join(&run)
+        );
+        for parent in ["deploy", "runs"] {
+            let folders = fs::read_dir(dir.join(parent)).unwrap();
+            let names: Vec<_> = folders.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, [run.as_os_str()]);
+        }
+        let current = dir.join("current");
+        assert_eq!(
+            fs::read_to_string(current.join("kmod/tcpstats/core/core.c")).unwrap(),
+            "int x;\n"
+        );
+        let mode = fs::metadata(current.join("bin/tcp-echo"))
+            .unwrap()
+            .permissions();
+        assert_eq!(mode.mode() & 0o777, 0o755);
+    }
+}
+
+#[test]
+fn large_programs_arrive_whole() {
+    let lab = Lab::new(&["a"]);
+    let script: String = (0..1_000_000).map(|n| format!("# {n}\n")).collect();
+    lab.program("tcp-echo", &script);
+    assert_eq!(lab.run(&["--target", "good"]).code(), 0);
+    let uploaded = lab.vm_dir("a").join("current/bin/tcp-echo");
+    assert!(fs::read_to_string(uploaded).unwrap() == script);
+}
+
+#[test]
+fn without_deployment_the_last_one_is_used() {
+    let lab = Lab::new(&["a"]);
+    let ran = lab.run(&["--target", "good", "--deploy", "none"]);
+    assert_eq!(
+        ran.failure("a"),
+        (VmOutcome::Infrastructure, "there is no test binary".into())
+    );
+    assert_eq!(lab.run(&["--target", "good"]).code(), 0);
+    lab.program("kmod-integration", "#!/bin/sh\nexit 1\n");
+    let ran = lab.run(&["--target", "good", "--deploy", "none"]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+}
+
+#[test]
+fn a_missing_build_is_named_with_the_way_to_make_it() {
+    let lab = Lab::new(&["a"]);
+    fs::remove_dir_all(lab.dist()).unwrap();
+    let ran = lab.run(&["--target", "good"]);
+    assert_eq!(ran.code(), 3, "{ran:#?}");
+    let (outcome, cause) = ran.end("a");
+    let cause = cause.unwrap();
+    assert_eq!(outcome, VmOutcome::Infrastructure);
+    assert!(
+        cause
+            .what
+            .starts_with("there is no kmod-integration for linux-"),
+        "{cause}"
+    );
+    assert!(cause.advice.contains("make dist"), "{cause}");
+    assert_eq!(ran.stages("a").last(), Some(&Stage::Unlock));
+}
+
+#[test]
+fn a_served_device_is_used_as_it_is() {
+    let lab = Lab::new(&["a"]);
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    assert!(
+        ran.output("a")
+            .contains(&"the device is served already; it is used as it is")
+    );
+    assert!(ran.stages("a").contains(&Stage::Unload));
+}
+
+#[test]
+fn a_device_that_nobody_serves_is_served_and_taken_away() {
+    let lab = Lab::new(&["a"]);
+    lab.program("tcpstats", "#!/bin/sh\nexit 3\n");
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    assert_eq!(lab.processes(), []);
+}
+
+#[test]
+fn a_device_that_can_not_be_served_says_why() {
+    let lab = Lab::new(&["a"]);
+    lab.program("tcpstats", "#!/bin/sh\nexit 3\n");
+    lab.program("tcpstatsd", "#!/bin/sh\necho 'no /dev/fuse' >&2\nexit 3\n");
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 3, "{ran:#?}");
+    assert_eq!(
+        ran.failure("a"),
+        (
+            VmOutcome::Infrastructure,
+            "tcpstatsd ended: no /dev/fuse".into()
+        )
+    );
+    assert!(!ran.stages("a").contains(&Stage::Test));
+    assert!(ran.stages("a").contains(&Stage::Unload));
+}
+
+#[test]
+fn a_program_for_another_processor_is_named() {
+    let lab = Lab::new(&["a"]);
+    lab.program("kmod-integration", "\u{7f}ELF of another kind");
+    let ran = lab.run(&["--target", "good"]);
+    let (outcome, what) = ran.failure("a");
+    assert_eq!(outcome, VmOutcome::Infrastructure, "{what}");
+    assert!(what.contains("kmod-integration"), "{what}");
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `orchestrator run` against real sshd processes on 127.0.0.1, with a script
+//! in the place of the test binary.
+//!
+//! Needs ssh, sshd, flock, pgrep and pkill; root is not needed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on fails, and helpers of tests are tests"
+)]
+
+mod connect;
+mod deploy;
+mod fixture;
+mod lock;
+mod stop;
+mod stream;
+mod usage;
+mod whole;

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Runs that did not happen, told event by event.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use orchestrator::event::{
+    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Stage, VERSION, VmOutcome,
+};
+use orchestrator::projection::state::RunState;
+use protocol::Outcome;
+use protocol::event::{Level, TargetFinished, TestFinished};
+
+/// A target's name; the one that all these runs run.
+pub(crate) const TARGET: &str = "live_integration";
+
+/// A run as it is told: each event a tenth of a second after the last.
+pub(crate) struct Story {
+    pub(crate) events: Vec<Event>,
+}
+
+impl Story {
+    /// A run of [`TARGET`] on `vms`.
+    pub(crate) fn of(vms: &[&str]) -> Self {
+        let plan = Plan {
+            vms: vms.iter().map(|vm| planned(vm)).collect(),
+            targets: vec![PlannedTarget {
+                target: TARGET.into(),
+                category: "all".into(),
+            }],
+        };
+        let mut story = Self { events: Vec::new() };
+        story.tell(Body::RunStarted {
+            run: "20261123T094900Z-k3f9".into(),
+            orchestrator: "0.1.0".into(),
+            plan,
+        });
+        story
+    }
+
+    pub(crate) fn tell(&mut self, body: Body) -> &mut Self {
+        let seq = self.events.len() as u64;
+        self.events.push(Event {
+            v: VERSION,
+            seq,
+            time: time(seq),
+            body,
+        });
+        self
+    }
+
+    /// When the next event will happen.
+    pub(crate) fn now(&self) -> Timestamp {
+        time(self.events.len() as u64)
+    }
+
+    pub(crate) fn begin(&mut self, vm: &str, stage: Stage, attempt: u32) -> &mut Self {
+        self.tell(Body::StageStarted {
+            vm: vm.into(),
+            stage,
+            attempt,
+        })
+    }
+
+    pub(crate) fn end(&mut self, vm: &str, stage: Stage, duration_s: f64) -> &mut Self {
+        self.tell(Body::StageFinished {
+            vm: vm.into(),
+            stage,
+            attempt: 1,
+            duration_s,
+            cause: None,
+            will_retry: false,
+        })
+    }
+
+    pub(crate) fn stage(&mut self, vm: &str, stage: Stage, duration_s: f64) -> &mut Self {
+        self.begin(vm, stage, 1).end(vm, stage, duration_s)
+    }
+
+    /// An attempt at a stage that fails.
+    pub(crate) fn fail(
+        &mut self,
+        vm: &str,
+        stage: Stage,
+        attempt: u32,
+        will_retry: bool,
+    ) -> &mut Self {
+        self.begin(vm, stage, attempt).tell(Body::StageFinished {
+            vm: vm.into(),
+            stage,
+            attempt,
+            duration_s: 0.5,
+            cause: Some(cause("connection refused")),
+            will_retry,
+        })
+    }
+
+    pub(crate) fn facts(&mut self, vm: &str) -> &mut Self {
+        self.tell(Body::Facts {
+            vm: vm.into(),
+            facts: Facts {
+                os: "Linux".into(),
+                os_release: "6.1.0-18-amd64".into(),
+                arch: "amd64".into(),
+                hostname: vm.into(),
+                boot_id: "5b1b".into(),
+            },
+        })
+    }
+
+    pub(crate) fn harness(&mut self, vm: &str, body: protocol::Body) -> &mut Self {
+        let seq = self.events.len() as u64;
+        self.tell(Body::Harness {
+            vm: vm.into(),
+            target: TARGET.into(),
+            event: protocol::Event {
+                v: protocol::VERSION,
+                seq,
+                time: time(seq),
+                body,
+            },
+        })
+    }
+
+    pub(crate) fn target_started(&mut self, vm: &str, tests: Option<u32>) -> &mut Self {
+        let target = TARGET.into();
+        self.harness(vm, protocol::Body::TargetStarted { target, tests })
+    }
+
+    pub(crate) fn test(&mut self, vm: &str, test: TestFinished) -> &mut Self {
+        self.harness(vm, protocol::Body::TestFinished(test))
+    }
+
+    /// Tests of category A that pass, from number `first` to `last`.
+    pub(crate) fn pass(&mut self, vm: &str, first: u32, last: u32) -> &mut Self {
+        for number in first..=last {
+            self.test(vm, passed(&format!("A{number:02}")));
+        }
+        self
+    }
+
+    pub(crate) fn target_finished(&mut self, vm: &str, counts: [u32; 3]) -> &mut Self {
+        let [passed, failed, skipped] = counts;
+        let outcome = if failed == 0 {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        };
+        self.harness(
+            vm,
+            protocol::Body::TargetFinished(TargetFinished {
+                target: TARGET.into(),
+                outcome,
+                duration_s: 9.25,
+                passed,
+                failed,
+                skipped,
+            }),
+        )
+    }
+
+    pub(crate) fn counters(&mut self, vm: &str, values: &[(&str, u64)]) -> &mut Self {
+        let values: BTreeMap<String, u64> =
+            values.iter().map(|&(k, v)| (k.to_owned(), v)).collect();
+        self.harness(
+            vm,
+            protocol::Body::Counters {
+                target: TARGET.into(),
+                phase: "after".into(),
+                values,
+            },
+        )
+    }
+
+    pub(crate) fn log(&mut self, vm: &str, level: Level, message: &str) -> &mut Self {
+        let message = message.into();
+        self.harness(vm, protocol::Body::Log { level, message })
+    }
+
+    pub(crate) fn output(&mut self, vm: &str, line: &str) -> &mut Self {
+        self.tell(Body::Output {
+            vm: vm.into(),
+            stage: Stage::Test,
+            line: line.into(),
+        })
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        vm: &str,
+        outcome: VmOutcome,
+        cause: Option<Cause>,
+    ) -> &mut Self {
+        self.tell(Body::VmFinished {
+            vm: vm.into(),
+            outcome,
+            cause,
+            duration_s: 12.34,
+        })
+    }
+
+    pub(crate) fn interrupt(&mut self, forced: bool) -> &mut Self {
+        self.tell(Body::Interrupted {
+            signal: "SIGINT".into(),
+            forced,
+        })
+    }
+
+    pub(crate) fn close(&mut self) -> &mut Self {
+        self.tell(Body::RunFinished { duration_s: 13.0 })
+    }
+
+    /// What is known at the end.
+    pub(crate) fn state(&self) -> RunState {
+        let mut state = RunState::default();
+        for event in &self.events {
+            state.apply(event);
+        }
+        state
+    }
+}
+
+fn time(seq: u64) -> Timestamp {
+    // 2026-11-23T09:49:00Z
+    let start = Timestamp::from_second(1_795_427_340).unwrap();
+    let tenths = i64::try_from(seq).unwrap();
+    start + SignedDuration::from_millis(100 * tenths)
+}
+
+pub(crate) fn planned(vm: &str) -> PlannedVm {
+    PlannedVm {
+        name: vm.into(),
+        address: format!("root@{vm}:22"),
+        os: "FreeBSD".into(),
+        arch: "amd64".into(),
+    }
+}
+
+pub(crate) fn cause(what: &str) -> Cause {
+    Cause {
+        what: what.into(),
+        tried: "ssh root@freebsd143".into(),
+        advice: "see whether sshd runs there".into(),
+    }
+}
+
+pub(crate) fn passed(id: &str) -> TestFinished {
+    TestFinished {
+        target: TARGET.into(),
+        category: Some(id[..1].into()),
+        id: id.into(),
+        name: "one local port".into(),
+        outcome: Outcome::Passed,
+        duration_s: 0.05,
+        filter: Some("local_port=443".into()),
+        expected: Some(2),
+        actual: Some(2),
+        message: None,
+    }
+}
+
+pub(crate) fn failed(id: &str, actual: u64) -> TestFinished {
+    TestFinished {
+        name: "local address, prefix of 16".into(),
+        outcome: Outcome::Failed,
+        filter: Some("local_addr=127.0.0.0/16".into()),
+        expected: Some(12),
+        actual: Some(actual),
+        message: Some("unexpected 127.1.0.1:40000 > 127.1.0.1:8080\nnone missing".into()),
+        ..passed(id)
+    }
+}
+
+pub(crate) fn skipped(id: &str) -> TestFinished {
+    TestFinished {
+        name: "profile beside ioctl".into(),
+        outcome: Outcome::Skipped,
+        filter: None,
+        expected: None,
+        actual: None,
+        message: Some("this module has no profiles".into()),
+        ..passed(id)
+    }
+}
+
+/// Brings `vm` to where its target runs.
+pub(crate) fn bring_up<'a>(story: &'a mut Story, vm: &str) -> &'a mut Story {
+    connect_and_bring_up(story, vm, 1)
+}
+
+/// Likewise, connected at that attempt.
+fn connect_and_bring_up<'a>(story: &'a mut Story, vm: &str, attempt: u32) -> &'a mut Story {
+    story
+        .begin(vm, Stage::Connect, attempt)
+        .end(vm, Stage::Connect, 0.21)
+        .stage(vm, Stage::Lock, 0.02)
+        .facts(vm)
+        .stage(vm, Stage::Deploy, 1.5)
+        .begin(vm, Stage::Test, 1)
+}
+
+/// Three VMs of ten tests each: one passes, one fails two tests and skips one,
+/// one is lost after four.
+pub(crate) fn troubled_run() -> Story {
+    let mut story = Story::of(&["freebsd150", "freebsd144", "freebsd143"]);
+
+    bring_up(&mut story, "freebsd150")
+        .target_started("freebsd150", Some(10))
+        .pass("freebsd150", 1, 8)
+        .test("freebsd150", failed("D07", 14))
+        .pass("freebsd150", 9, 9)
+        .counters(
+            "freebsd150",
+            &[
+                ("opens_total", 31),
+                ("read_duration_ns_total", 2_500_000_000),
+                ("sockets_skipped_port", 420),
+                ("max_read_duration_ms", 5000),
+                ("of_a_later_version", 1),
+            ],
+        )
+        .target_finished("freebsd150", [9, 1, 0])
+        .end("freebsd150", Stage::Test, 9.5)
+        .finish("freebsd150", VmOutcome::Failed, None);
+
+    story.fail("freebsd144", Stage::Connect, 1, true);
+    connect_and_bring_up(&mut story, "freebsd144", 2)
+        .target_started("freebsd144", Some(10))
+        .pass("freebsd144", 1, 7)
+        .test("freebsd144", failed("D07", 14))
+        .test("freebsd144", failed("D08", 0))
+        .test("freebsd144", skipped("G01"))
+        .target_finished("freebsd144", [7, 2, 1])
+        .end("freebsd144", Stage::Test, 9.5)
+        .finish("freebsd144", VmOutcome::Failed, None);
+
+    bring_up(&mut story, "freebsd143")
+        .target_started("freebsd143", Some(10))
+        .pass("freebsd143", 1, 4)
+        .output("freebsd143", "kmod-integration: \u{1b}[31mbus error\u{7}")
+        .tell(Body::StageFinished {
+            vm: "freebsd143".into(),
+            stage: Stage::Test,
+            attempt: 1,
+            duration_s: 3.0,
+            cause: Some(cause("connection closed by the other side")),
+            will_retry: false,
+        })
+        .finish(
+            "freebsd143",
+            VmOutcome::Lost,
+            Some(cause("connection closed by the other side")),
+        )
+        .close();
+    story
+}
+
+/// A run in which everything passed.
+pub(crate) fn good_run() -> Story {
+    let mut story = Story::of(&["freebsd150", "freebsd144"]);
+    for vm in ["freebsd150", "freebsd144"] {
+        bring_up(&mut story, vm)
+            .target_started(vm, Some(10))
+            .pass(vm, 1, 10)
+            .target_finished(vm, [10, 0, 0])
+            .end(vm, Stage::Test, 9.5)
+            .finish(vm, VmOutcome::Passed, None);
+    }
+    story.close();
+    story
+}

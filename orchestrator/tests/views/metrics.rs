@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The exposition: its text, its lint, and what leaves it.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use orchestrator::event::{Event, Stage, VmOutcome};
+use orchestrator::projection::metrics::Metrics;
+use orchestrator::projection::{Fold, Projection, StateHandle};
+
+use crate::events::{Story, TARGET, bring_up, cause, failed, good_run, passed, troubled_run};
+
+/// The metrics and what feeds them.
+pub(crate) fn metrics() -> (Metrics, Fold) {
+    let state = StateHandle::default();
+    let metrics = Metrics::new(state.clone()).unwrap();
+    let fold = Fold::new(state, vec![metrics.view()]);
+    (metrics, fold)
+}
+
+pub(crate) fn feed(fold: &mut Fold, events: &[Event]) {
+    for event in events {
+        fold.apply(event);
+    }
+}
+
+fn exposition(story: &Story) -> String {
+    let (metrics, mut fold) = metrics();
+    feed(&mut fold, &story.events);
+    metrics.render().unwrap()
+}
+
+/// The samples of one family, without its comments.
+fn samples<'a>(text: &'a str, family: &str) -> Vec<&'a str> {
+    text.lines()
+        .filter(|line| line.starts_with(family))
+        .collect()
+}
+
+#[test]
+fn the_exposition_of_a_troubled_run() {
+    let text = exposition(&troubled_run());
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert_snapshot!(text.replace(&version, "version=\"VERSION\""));
+}
+
+#[test]
+fn promtool_has_no_complaint() {
+    for story in [Story { events: vec![] }, good_run(), troubled_run()] {
+        let promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut promtool = promtool.expect("promtool is needed (Debian package prometheus)");
+        let mut stdin = promtool.stdin.take().unwrap();
+        stdin.write_all(exposition(&story).as_bytes()).unwrap();
+        drop(stdin);
+        let output = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.trim()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_run_is_in_progress_from_its_first_event_to_its_last() {
+    let (metrics, mut fold) = metrics();
+    let in_progress = || {
+        let text = metrics.render().unwrap();
+        samples(&text, "orchestrator_run_in_progress ")[0].to_owned()
+    };
+    assert_eq!(in_progress(), "orchestrator_run_in_progress 0");
+    let story = good_run();
+    feed(&mut fold, &story.events[..1]);
+    assert_eq!(in_progress(), "orchestrator_run_in_progress 1");
+    feed(&mut fold, &story.events[1..]);
+    assert_eq!(in_progress(), "orchestrator_run_in_progress 0");
+}
+
+#[test]
+fn a_vm_that_cannot_be_reached_failed_all_its_targets() {
+    let mut story = Story::of(&["a", "b"]);
+    story.fail("a", Stage::Connect, 1, true);
+    story.fail("a", Stage::Connect, 2, false);
+    story.finish("a", VmOutcome::Infrastructure, Some(cause("refused")));
+    let text = exposition(&story);
+    assert_eq!(
+        samples(&text, "orchestrator_vm_up{"),
+        ["orchestrator_vm_up{vm=\"a\"} 0"]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_target_passed{"),
+        [format!(
+            "orchestrator_target_passed{{target=\"{TARGET}\",vm=\"a\"}} 0"
+        )]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_target_duration_seconds"),
+        [""; 0]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_retries_total{"),
+        ["orchestrator_retries_total{stage=\"connect\",vm=\"a\"} 1"]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_ssh_connect_seconds_count"),
+        ["orchestrator_ssh_connect_seconds_count 0"]
+    );
+}
+
+#[test]
+fn a_cancelled_vm_says_nothing_of_its_targets() {
+    let mut story = Story::of(&["a"]);
+    story.finish("a", VmOutcome::Cancelled, Some(cause("interrupted")));
+    let text = exposition(&story);
+    assert_eq!(samples(&text, "orchestrator_target_passed"), [""; 0]);
+    assert_eq!(samples(&text, "orchestrator_last_run"), [""; 0]);
+}
+
+#[test]
+fn what_left_is_gone_and_what_adds_up_stays() {
+    let (metrics, mut fold) = metrics();
+    feed(&mut fold, &troubled_run().events);
+    assert!(metrics.render().unwrap().contains("freebsd143"));
+    feed(&mut fold, &good_run().events);
+    let text = metrics.render().unwrap();
+    assert!(!text.contains("freebsd143"), "{text}");
+    assert_eq!(samples(&text, "orchestrator_test_failed"), [""; 0]);
+    assert_eq!(
+        samples(&text, "orchestrator_runs_total"),
+        [
+            "orchestrator_runs_total{result=\"failed\"} 0",
+            "orchestrator_runs_total{result=\"interrupted\"} 0",
+            "orchestrator_runs_total{result=\"not_driven\"} 1",
+            "orchestrator_runs_total{result=\"passed\"} 1",
+        ]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_retries_total{stage=\"connect\""),
+        [
+            "orchestrator_retries_total{stage=\"connect\",vm=\"freebsd144\"} 1",
+            "orchestrator_retries_total{stage=\"connect\",vm=\"freebsd150\"} 0",
+        ]
+    );
+}
+
+#[test]
+fn no_series_is_given_twice_whatever_a_vm_says() {
+    let mut story = Story::of(&["a"]);
+    bring_up(&mut story, "a");
+    for category in [None, Some("none"), Some("")] {
+        for _ in 0..2 {
+            let mut test = failed("D07", 1);
+            test.category = category.map(str::to_owned);
+            story.test("a", test);
+        }
+    }
+    story.test("a", passed("A01"));
+    let text = exposition(&story);
+    let mut names: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(series, _)| series)
+        .collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{text}");
+    assert!(
+        text.contains(
+            "category=\"none\",outcome=\"failed\",target=\"live_integration\",vm=\"a\"} 4"
+        )
+    );
+}
+
+#[test]
+fn a_vm_cannot_make_series_without_end() {
+    let mut story = Story::of(&["a"]);
+    bring_up(&mut story, "a");
+    for number in 0..3000 {
+        let mut test = failed(&format!("D{number}"), 1);
+        test.category = Some(format!("c{number}"));
+        story.test("a", test);
+    }
+    story.counters("a", &[("surprise", 1)]);
+    let text = exposition(&story);
+    assert_eq!(samples(&text, "orchestrator_test_failed{").len(), 100);
+    assert_eq!(samples(&text, "orchestrator_tests{").len(), 3 * 65);
+    assert!(!text.contains("surprise"));
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The machine that the tests run on, as the stream's first event tells it.
+#![expect(
+    unsafe_code,
+    reason = "sysconf(3) and getosreldate(3) have no safe wrapper"
+)]
+
+use protocol::event::{DeviceInfo, Hello};
+use rustix::system::uname;
+use tcpstats::device::Device;
+use tcpstats::record::PROTOCOL_VERSION;
+
+/// Who speaks, and where. `device` is absent where none answers.
+pub(crate) fn hello() -> Hello {
+    let uname = uname();
+    let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+    Hello {
+        harness: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL_VERSION,
+        os: text(uname.sysname()),
+        os_release: text(uname.release()),
+        osreldate: osreldate(),
+        arch: text(uname.machine()),
+        cpus: u32::try_from(configured(libc::_SC_NPROCESSORS_ONLN)).unwrap_or(u32::MAX),
+        memory_bytes: configured(libc::_SC_PHYS_PAGES) * configured(libc::_SC_PAGESIZE),
+        hostname: text(uname.nodename()),
+        device: device(),
+    }
+}
+
+fn device() -> Option<DeviceInfo> {
+    let version = Device::open_default().ok()?.version().ok()?;
+    Some(DeviceInfo {
+        version: version.protocol_version,
+        record_size: version.record_size,
+    })
+}
+
+/// A sysconf(3) value, 0 where the system does not say.
+fn configured(name: libc::c_int) -> u64 {
+    // SAFETY: takes a number and returns one.
+    let value = unsafe { libc::sysconf(name) };
+    u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(target_os = "freebsd")]
+fn osreldate() -> u32 {
+    // SAFETY: takes nothing and returns a number.
+    let date = unsafe { libc::getosreldate() };
+    u32::try_from(date).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "freebsd"))]
+fn osreldate() -> u32 {
+    0
+}
+
+/// Does the kernel list sockets that are bound and neither listen nor connect?
+/// FreeBSD does; Linux from 6.8 on, as a state that only the lister has.
+pub(crate) fn lists_bound_sockets() -> bool {
+    if cfg!(target_os = "freebsd") {
+        return true;
+    }
+    let uname = uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|digits| digits.parse::<u32>().ok());
+    matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) >= (6, 8))
+}

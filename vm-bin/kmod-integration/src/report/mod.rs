@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a run has to say, while it goes on: to a program as events, to a person
+//! as lines, and to a folder as files. The counts of a target are kept here, so
+//! that a run that is given up still ends its stream.
+
+mod human;
+mod output_dir;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use protocol::event::{Hello, Level, TargetFinished, TestFinished};
+use protocol::{Body, Outcome, Writer};
+
+use human::Human;
+use output_dir::OutputDir;
+
+/// The form of what goes to the standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Lines for a person
+    Human,
+    /// One JSON event a line
+    Json,
+}
+
+/// What was to be told could not be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// Nobody reads the standard output any more, or it cannot be written.
+    #[error("failed to write to the standard output: {0}")]
+    Stdout(#[source] io::Error),
+    /// The output folder cannot be written.
+    #[error("failed to write {path}: {source}")]
+    File {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+enum Sink<W: Write> {
+    Human(Human<W>),
+    Json(Writer<W>),
+}
+
+/// A target that has started and not finished.
+struct OpenTarget {
+    name: String,
+    since: Instant,
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+    /// Something besides the tests went wrong.
+    spoiled: bool,
+}
+
+/// A test that has begun: what is known of it beforehand, and when it began.
+struct OpenTest {
+    unfinished: TestFinished,
+    since: Instant,
+}
+
+/// The voice of a run.
+pub(crate) struct Report<W: Write> {
+    sink: Sink<W>,
+    folder: Option<OutputDir>,
+    target: Option<OpenTarget>,
+    test: Option<OpenTest>,
+    outcome: Option<Outcome>,
+}
+
+impl<W: Write> Report<W> {
+    /// A report to `out`, and to files below `folder`, which is created.
+    ///
+    /// # Errors
+    /// [`ReportError::File`].
+    pub(crate) fn new(out: W, format: Format, folder: Option<&Path>) -> Result<Self, ReportError> {
+        Ok(Self {
+            sink: match format {
+                Format::Human => Sink::Human(Human::new(out)),
+                Format::Json => Sink::Json(Writer::new(out)),
+            },
+            folder: folder.map(OutputDir::create).transpose()?,
+            target: None,
+            test: None,
+            outcome: None,
+        })
+    }
+
+    fn say(&mut self, body: Body) -> Result<(), ReportError> {
+        match &mut self.sink {
+            Sink::Human(human) => human.write(&body),
+            Sink::Json(writer) => writer.write(body),
+        }
+        .map_err(ReportError::Stdout)
+    }
+
+    /// Begin; the first of all.
+    pub(crate) fn hello(&mut self, hello: Hello) -> Result<(), ReportError> {
+        self.say(Body::Hello(hello))
+    }
+
+    pub(crate) fn log(&mut self, level: Level, message: String) -> Result<(), ReportError> {
+        self.say(Body::Log { level, message })
+    }
+
+    /// A target begins, with this many tests where their number is known.
+    pub(crate) fn target_started(
+        &mut self,
+        name: &str,
+        tests: Option<u32>,
+    ) -> Result<(), ReportError> {
+        self.target = Some(OpenTarget {
+            name: name.to_owned(),
+            since: Instant::now(),
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+            spoiled: false,
+        });
+        self.say(Body::TargetStarted {
+            target: name.to_owned(),
+            tests,
+        })
+    }
+
+    pub(crate) fn counters(
+        &mut self,
+        phase: &str,
+        values: BTreeMap<String, u64>,
+    ) -> Result<(), ReportError> {
+        let target = self.target_name();
+        self.say(Body::Counters {
+            target,
+            phase: phase.to_owned(),
+            values,
+        })
+    }
+
+    /// A test begins. Its outcome and duration are yet unknown.
+    pub(crate) fn test_started(&mut self, category: Option<String>, id: &str, name: &str) {
+        self.test = Some(OpenTest {
+            unfinished: TestFinished {
+                target: self.target_name(),
+                category,
+                id: id.to_owned(),
+                name: name.to_owned(),
+                outcome: Outcome::Failed,
+                duration_s: 0.0,
+                filter: None,
+                expected: None,
+                actual: None,
+                message: None,
+            },
+            since: Instant::now(),
+        });
+    }
+
+    /// How long the test that goes on has been going on.
+    pub(crate) fn test_duration(&self) -> Option<Duration> {
+        self.test.as_ref().map(|test| test.since.elapsed())
+    }
+
+    /// The test that began has ended: `complete` fills in how.
+    pub(crate) fn test_finished(
+        &mut self,
+        complete: impl FnOnce(&mut TestFinished),
+    ) -> Result<(), ReportError> {
+        let Some(OpenTest {
+            mut unfinished,
+            since,
+        }) = self.test.take()
+        else {
+            return Ok(());
+        };
+        unfinished.duration_s = seconds(since.elapsed());
+        complete(&mut unfinished);
+        if let Some(target) = &mut self.target {
+            match unfinished.outcome {
+                Outcome::Passed => target.passed += 1,
+                Outcome::Failed => target.failed += 1,
+                Outcome::Skipped => target.skipped += 1,
+            }
+        }
+        if let Some(folder) = &mut self.folder {
+            folder.test_finished(&unfinished)?;
+        }
+        self.say(Body::TestFinished(unfinished))
+    }
+
+    /// Something besides a test went wrong: the target has failed.
+    pub(crate) fn spoil(&mut self, message: String) -> Result<(), ReportError> {
+        if let Some(target) = &mut self.target {
+            target.spoiled = true;
+        }
+        self.log(Level::Error, message)
+    }
+
+    pub(crate) fn target_finished(&mut self) -> Result<(), ReportError> {
+        let Some(target) = self.target.take() else {
+            return Ok(());
+        };
+        let outcome = if target.failed > 0 || target.spoiled {
+            Outcome::Failed
+        } else if target.passed > 0 {
+            Outcome::Passed
+        } else {
+            Outcome::Skipped
+        };
+        self.outcome = self.outcome.max(Some(outcome));
+        let finished = TargetFinished {
+            target: target.name,
+            outcome,
+            duration_s: seconds(target.since.elapsed()),
+            passed: target.passed,
+            failed: target.failed,
+            skipped: target.skipped,
+        };
+        if let Some(folder) = &mut self.folder {
+            folder.target_finished(&finished);
+        }
+        self.say(Body::TargetFinished(finished))
+    }
+
+    /// End; the last of all. A run without any finished target has failed.
+    pub(crate) fn bye(&mut self) -> Result<Outcome, ReportError> {
+        let outcome = self.outcome.unwrap_or(Outcome::Failed);
+        let written = match &mut self.folder {
+            Some(folder) => folder.bye(outcome),
+            None => Ok(()),
+        };
+        self.say(Body::Bye { outcome })?;
+        written.map(|()| outcome)
+    }
+
+    /// Give up: what goes on has failed for this reason, and the stream ends.
+    pub(crate) fn give_up(&mut self, reason: &str) -> Result<(), ReportError> {
+        self.test_finished(|test| test.message = Some(reason.to_owned()))?;
+        self.spoil(reason.to_owned())?;
+        self.target_finished()?;
+        self.bye().map(|_| ())
+    }
+
+    fn target_name(&self) -> String {
+        self.target
+            .as_ref()
+            .map(|target| target.name.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// To the microsecond, as the times of the events are.
+fn seconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Decoded, Decoder};
+
+    use super::*;
+
+    fn events(out: &[u8]) -> Vec<Body> {
+        let mut decoder = Decoder::new();
+        out.split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| match decoder.line(line).unwrap() {
+                Decoded::Event(event) => event.body,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    /// A report that has said hello, as a stream must.
+    fn begun(out: &mut Vec<u8>) -> Report<&mut Vec<u8>> {
+        let mut report = Report::new(out, Format::Json, None).unwrap();
+        report.hello(crate::framework::system::hello()).unwrap();
+        report
+    }
+
+    fn pass(test: &mut TestFinished) {
+        test.outcome = Outcome::Passed;
+    }
+
+    #[test]
+    fn a_target_counts_its_tests_and_the_last_event_is_bye() {
+        let mut out = Vec::new();
+        let mut report = begun(&mut out);
+        report.target_started("unit", None).unwrap();
+        for id in ["1", "2"] {
+            report.test_started(None, id, "a test");
+            report.test_finished(pass).unwrap();
+        }
+        report.test_started(None, "3", "another");
+        report
+            .test_finished(|test| test.outcome = Outcome::Skipped)
+            .unwrap();
+        report.target_finished().unwrap();
+        assert_eq!(report.bye().unwrap(), Outcome::Passed);
+        let events = events(&out);
+        assert_eq!(events.len(), 7);
+        let Body::TargetFinished(finished) = &events[5] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(
+            (finished.passed, finished.failed, finished.skipped),
+            (2, 0, 1)
+        );
+        assert_eq!(
+            events[6],
+            Body::Bye {
+                outcome: Outcome::Passed
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_given_up_has_failed_and_ends_its_stream() {
+        let mut out = Vec::new();
+        let mut report = begun(&mut out);
+        report.target_started("live_integration", None).unwrap();
+        report.test_started(Some("A".to_owned()), "A01", "one");
+        report.give_up("too long").unwrap();
+        let events = events(&out);
+        let Body::TestFinished(test) = &events[2] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(test.outcome, Outcome::Failed);
+        assert_eq!(test.message.as_deref(), Some("too long"));
+        assert!(matches!(&events[4], Body::TargetFinished(t) if t.failed == 1));
+        assert_eq!(
+            events[5],
+            Body::Bye {
+                outcome: Outcome::Failed
+            }
+        );
+    }
+
+    #[test]
+    fn a_target_without_a_passed_test_has_not_passed() {
+        let mut report = Report::new(io::sink(), Format::Json, None).unwrap();
+        report.target_started("unit", None).unwrap();
+        report.target_finished().unwrap();
+        assert_eq!(report.bye().unwrap(), Outcome::Skipped);
+        let mut report = Report::new(io::sink(), Format::Json, None).unwrap();
+        assert_eq!(report.bye().unwrap(), Outcome::Failed);
+    }
+
+    #[test]
+    fn a_spoiled_target_has_failed_though_its_tests_passed() {
+        let mut report = Report::new(io::sink(), Format::Json, None).unwrap();
+        report.target_started("unit", None).unwrap();
+        report.test_started(None, "1", "a test");
+        report.test_finished(pass).unwrap();
+        report.spoil("an alias stays".to_owned()).unwrap();
+        report.target_finished().unwrap();
+        assert_eq!(report.bye().unwrap(), Outcome::Failed);
+    }
+}

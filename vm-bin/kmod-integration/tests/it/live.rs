@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `live_integration` on a real device in a network of its own.
+
+use std::collections::HashSet;
+
+use nix::sys::signal::{Signal, kill};
+use protocol::{Body, Outcome};
+use serde_json::Value;
+
+use crate::support::{Background, Followed, Host, bye, run, said};
+
+#[test]
+fn every_test_passes_and_the_machine_is_as_before() {
+    Host::with(|host| {
+        let before = host.machine();
+        let folder = tempfile::tempdir().unwrap();
+        let ran = run(host.live("all").arg("--output-dir").arg(folder.path()));
+        let failures: Vec<_> = ran
+            .tests()
+            .into_iter()
+            .filter(|test| test.outcome == Outcome::Failed)
+            .collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        host.demand_as_before(&before);
+
+        let events = ran.events();
+        assert!(matches!(&events[0], Body::Hello(hello) if hello.device.is_some()));
+        let tests = ran.tests();
+        assert!(tests.len() >= 178, "{} tests", tests.len());
+        let announced = Some(tests.len() as u32);
+        assert!(matches!(&events[1], Body::TargetStarted { tests, .. } if *tests == announced));
+        let ids: HashSet<&String> = tests.iter().map(|test| &test.id).collect();
+        assert_eq!(ids.len(), tests.len());
+        for test in tests.iter().filter(|t| t.outcome == Outcome::Passed) {
+            assert_eq!(test.expected, test.actual, "{}", test.id);
+            assert!(test.filter.is_some(), "{}", test.id);
+        }
+        let nothing = tests.iter().filter(|test| test.expected == Some(0)).count();
+        assert_eq!(nothing, 57 + 1 + 2, "tests that expect no record");
+        let phases: Vec<&str> = events
+            .iter()
+            .filter_map(|body| match body {
+                Body::Counters { phase, .. } => Some(phase.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(phases, ["before", "after"]);
+
+        let summary = std::fs::read(folder.path().join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_slice(&summary).unwrap();
+        assert_eq!(summary["outcome"], "passed");
+        assert_eq!(summary["tests"].as_array().unwrap().len(), tests.len());
+        for test in &tests {
+            let log = folder
+                .path()
+                .join(format!("live_integration-{}.log", test.id));
+            let log = std::fs::read_to_string(log).unwrap();
+            assert!(log.contains(&test.name), "{log}");
+        }
+    });
+}
+
+#[test]
+fn a_second_run_finds_a_clean_machine_and_other_traffic_is_no_trouble() {
+    Host::with(|host| {
+        let _background = Background::connections(300);
+        let before = host.machine();
+        for _ in 0..2 {
+            let ran = run(&mut host.live("A,B,C,E,G"));
+            assert_eq!(ran.status, Some(0), "{}", ran.stdout);
+            host.demand_as_before(&before);
+        }
+    });
+}
+
+#[test]
+fn a_signal_ends_the_stream_and_puts_the_machine_back() {
+    for (categories, signal, tests_before) in [
+        ("all", Signal::SIGTERM, 5),
+        ("all", Signal::SIGINT, 50),
+        ("H", Signal::SIGHUP, 0),
+    ] {
+        Host::with(|host| {
+            let before = host.machine();
+            let mut followed = Followed::start(&mut host.live(categories));
+            followed.read_until("target_started", 1);
+            followed.read_until("test_finished", tests_before);
+            kill(followed.pid(), signal).unwrap();
+            let ran = followed.end();
+            assert_eq!(ran.status, Some(1), "{signal}: {}", ran.stderr);
+            let events = ran.events();
+            assert_eq!(bye(&events), Some(Outcome::Failed), "{signal}");
+            let interrupted = events.iter().any(
+                |body| matches!(body, Body::Log { message, .. } if message.starts_with("interrupted")),
+            ) || categories == "H";
+            assert!(interrupted, "{signal}: {}", ran.stdout);
+            host.demand_as_before(&before);
+        });
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run() {
+    Host::with(|host| {
+        let before = host.machine();
+        let mut followed = Followed::start(&mut host.live("all"));
+        followed.read_until("test_finished", 3);
+        let ran = followed.deaf();
+        assert_eq!(ran.status, Some(1));
+        assert!(
+            ran.stderr
+                .contains("failed to write to the standard output: "),
+            "{}",
+            ran.stderr
+        );
+        host.demand_as_before(&before);
+    });
+}
+
+#[test]
+fn a_device_that_vanishes_fails_the_tests_that_are_left() {
+    Host::with(|host| {
+        let addresses = said("ip", &["-oneline", "address", "show", "dev", "lo"]);
+        let mut followed = Followed::start(&mut host.live("A,I"));
+        followed.read_until("test_finished", 12);
+        host.kill_daemon();
+        let ran = followed.end();
+        assert_eq!(ran.status, Some(1));
+        let tests = ran.tests();
+        assert_eq!(tests.len(), 128);
+        let last = tests.last().unwrap();
+        assert_eq!(last.outcome, Outcome::Failed);
+        let message = last.message.as_deref().unwrap();
+        assert!(
+            message.contains("tcpstatsd ended without unmounting"),
+            "{message}"
+        );
+        assert_eq!(bye(&ran.events()), Some(Outcome::Failed));
+        assert_eq!(
+            said("ip", &["-oneline", "address", "show", "dev", "lo"]),
+            addresses
+        );
+    });
+}
+
+#[test]
+fn a_missing_tcp_echo_is_told_before_any_test_of_h_and_only_then() {
+    Host::with(|host| {
+        let ran = run(host.live("A,H").arg("--tcp-echo=/nonexistent/tcp-echo"));
+        assert_eq!(ran.status, Some(3));
+        assert_eq!(ran.tests().len(), 0);
+        assert!(
+            ran.stdout
+                .contains("name tcp-echo with --tcp-echo, or leave category H out"),
+            "{}",
+            ran.stdout
+        );
+        let ran = run(host.live("A").arg("--tcp-echo=/nonexistent/tcp-echo"));
+        assert_eq!(ran.status, Some(0), "{}", ran.stdout);
+        assert_eq!(ran.tests().len(), 12);
+    });
+}
+
+#[test]
+fn an_alias_that_was_there_before_stays() {
+    Host::with(|host| {
+        said("ip", &["address", "add", "fd00::2/128", "dev", "lo"]);
+        let before = host.machine();
+        let ran = run(&mut host.live("C"));
+        assert_eq!(ran.status, Some(0), "{}", ran.stdout);
+        host.demand_as_before(&before);
+    });
+}
+
+#[test]
+fn a_loopback_interface_that_is_down_is_named() {
+    Host::with(|host| {
+        said("ip", &["link", "set", "lo", "down"]);
+        let ran = run(&mut host.live("A"));
+        assert_eq!(ran.status, Some(3));
+        assert!(ran.stdout.contains("loopback"), "{}", ran.stdout);
+    });
+}
