@@ -33,6 +33,8 @@ build: ## build every program, optimised
 dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
 	@mkdir -p $(DIST)
 	@install -m 755 $(addprefix target/release/,$(VM_BINARIES)) $(DIST)/
+	@rm -rf dist/kmod && mkdir -p dist/kmod/tcpstats
+	@cp -R kmod/tcpstats/tcpstats.h kmod/tcpstats/core kmod/tcpstats/test dist/kmod/tcpstats/
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck; warnings are errors

@@ -2,8 +2,8 @@
 //! The log of a run's events, `events.ndjson` in the run's folder: the only
 //! truth of a run.
 //!
-//! - [`write`]: numbers, stamps, appends and syncs, then feeds the projections.
-//! - [`read`]: gives the events back, and says where a file can't be trusted.
+//! - [`mod@write`]: numbers, stamps, appends and syncs, then feeds the projections.
+//! - [`mod@read`]: gives the events back, and says where a file can't be trusted.
 
 pub mod read;
 pub mod write;

@@ -2,7 +2,7 @@
 //! Which test machines there are, and how each is reached and used.
 //!
 //! - [`find`]: where the inventory comes from.
-//! - [`parse`]: TOML to plain data, every mistake shown with its line.
+//! - [`mod@parse`]: TOML to plain data, every mistake shown with its line.
 //! - [`check`]: what names, hosts and paths may look like.
 //!
 //! `builtin.toml` is the documentation of the format.

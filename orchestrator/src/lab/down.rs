@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::error::LabError;
-use super::processes::{self, Init};
-use super::state::{Lock, State};
+use super::processes::{self, Init, Namespace};
+use super::state::Lock;
 use super::{Lab, network, remains};
 
 /// How long a host may take to end in good order: a little more than its
@@ -31,23 +31,31 @@ pub(super) fn down(lab: &Lab) -> Result<(), LabError> {
     take_down(lab, &lock)
 }
 
-/// The same for one who has the lock.
+/// The same for one who has the lock, which guards nothing after this.
 ///
 /// # Errors
 /// Something of the lab is left.
 pub(super) fn take_down(lab: &Lab, lock: &Lock) -> Result<(), LabError> {
-    // A state file that cannot be understood only makes looking for remains
-    // less thorough: hosts are found without it.
-    let state = lab.dir.load().unwrap_or_else(|error| {
-        eprintln!("warning: {error}");
-        None
-    });
+    clear_away(lab, lock)?;
+    lab.dir.remove(lock)
+}
+
+/// The same, but for the empty folder, on which the lock is.
+///
+/// # Errors
+/// Something of the lab is left.
+pub(super) fn clear_away(lab: &Lab, lock: &Lock) -> Result<(), LabError> {
     let hosts = processes::inits(lab)?;
+    // Of a host that ends just now there is nothing to look at, nor need be.
+    let namespaces: Vec<_> = hosts.iter().flat_map(Init::namespaces).flatten().collect();
     end(&hosts, Signal::TERM, ENDING)?;
     end(&hosts, Signal::KILL, SETTLING)?;
     network::remove_links(lab)?;
-    nothing_left(lab, state.as_ref())?;
-    lab.dir.remove(lock)
+    nothing_left(lab, &namespaces)?;
+    // Not every container has a process 1 that does its duty, and what it
+    // leaves undone is no fault of the lab.
+    wait_until(REAPING, || Ok(hosts.iter().all(Init::is_reaped)))?;
+    lab.dir.clear(lock)
 }
 
 /// Signal the hosts and wait until all have ended, or the time is over.
@@ -63,14 +71,10 @@ fn end(hosts: &[Init], signal: Signal, limit: Duration) -> Result<(), LabError> 
 }
 
 /// Wait until the kernel has dismantled everything; say what it has not.
-fn nothing_left(lab: &Lab, state: Option<&State>) -> Result<(), LabError> {
-    wait_until(SETTLING, || Ok(remains::find(lab, state)?.is_empty()))?;
-    match remains::find(lab, state)? {
-        left if left.is_empty() => {
-            // Not every container has a process 1 that does its duty, and what
-            // it leaves undone is no fault of the lab.
-            wait_until(REAPING, || Ok(!remains::unreaped(state)?))
-        }
+fn nothing_left(lab: &Lab, namespaces: &[Namespace]) -> Result<(), LabError> {
+    wait_until(SETTLING, || Ok(remains::find(lab, namespaces)?.is_empty()))?;
+    match remains::find(lab, namespaces)? {
+        left if left.is_empty() => Ok(()),
         left => Err(LabError::Left(left)),
     }
 }

@@ -4,12 +4,14 @@
 //! A process is known by what the kernel says of it now, never by a number
 //! that was written down and may be another process' by then.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
+use procfs::ProcError;
 use procfs::process::{MountInfo, Process, all_processes};
-use procfs::{ProcError, ProcResult};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -24,6 +26,7 @@ pub(super) struct Init {
     pub(super) host: String,
     /// Its number in this process' PID namespace.
     pub(super) pid: i32,
+    process: Process,
     pidfd: OwnedFd,
 }
 
@@ -31,6 +34,24 @@ impl Init {
     /// Refers to this very process, whoever gets its number later.
     pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// Its host's namespaces.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(super) fn namespaces(&self) -> Result<Vec<Namespace>, LabError> {
+        namespaces::KINDS
+            .iter()
+            .map(|kind| Namespace::of(&self.process, kind))
+            .collect::<io::Result<_>>()
+            .tried(|| format!("look at process {} ({})", self.pid, self.host))
+    }
+
+    /// Whether its parent, in the end the machine's process 1, has taken
+    /// notice that it ended. Until then it keeps its PID namespace.
+    pub(super) fn is_reaped(&self) -> bool {
+        self.process.stat().is_err()
     }
 
     /// Ask it to end, or with [`Signal::KILL`] end it.
@@ -66,6 +87,31 @@ impl Init {
     }
 }
 
+/// A namespace. While this value lives, its number is no other namespace's.
+#[derive(Debug)]
+pub(super) struct Namespace {
+    number: u64,
+    _pin: File,
+}
+
+impl Namespace {
+    fn of(process: &Process, kind: &str) -> io::Result<Self> {
+        let link = format!("ns/{kind}");
+        let pin = process.open_relative(&link).map_err(into_io)?;
+        let number = pin.metadata()?.ino();
+        Ok(Self { number, _pin: pin })
+    }
+
+    /// Whether the process is in it.
+    pub(super) fn holds(&self, process: &Process) -> bool {
+        process.namespaces().is_ok_and(|all| {
+            all.0
+                .values()
+                .any(|namespace| namespace.identifier == self.number)
+        })
+    }
+}
+
 /// The arguments that make this program a host's first process.
 pub(super) fn init_arguments(lab: &Lab, host: &str) -> [String; 4] {
     ["lab", "init", &lab.name.to_string(), host].map(str::to_owned)
@@ -80,7 +126,7 @@ pub(super) fn inits(lab: &Lab) -> Result<Vec<Init>, LabError> {
         .and_then(|me| me.status())
         .map_or(1, |status| status.nspid.map_or(1, |pids| pids.len()));
     let mut inits: Vec<_> = all()?
-        .filter_map(|process| as_init(lab, depth, &process))
+        .filter_map(|process| as_init(lab, depth, process))
         .collect();
     inits.sort_by(|a, b| (a.host.len(), &a.host).cmp(&(b.host.len(), &b.host)));
     Ok(inits)
@@ -88,7 +134,7 @@ pub(super) fn inits(lab: &Lab) -> Result<Vec<Init>, LabError> {
 
 /// The process as a host's first one, if it is: process 1 of a PID namespace
 /// right below ours (`depth` is ours), with the arguments of this lab's.
-fn as_init(lab: &Lab, depth: usize, process: &Process) -> Option<Init> {
+fn as_init(lab: &Lab, depth: usize, process: Process) -> Option<Init> {
     let arguments = process.cmdline().ok()?;
     let host = arguments.get(4)?;
     if arguments[1..] != init_arguments(lab, host) {
@@ -101,6 +147,7 @@ fn as_init(lab: &Lab, depth: usize, process: &Process) -> Option<Init> {
     (pids.len() == depth + 1 && pids.last() == Some(&1)).then(|| Init {
         host: host.clone(),
         pid: process.pid(),
+        process,
         pidfd,
     })
 }
@@ -115,22 +162,6 @@ pub(super) fn all() -> Result<impl Iterator<Item = Process>, LabError> {
         .tried(|| "list the processes in /proc".to_owned())?;
     // A process may end while the list is read.
     Ok(processes.filter_map(Result::ok))
-}
-
-/// The numbers of a process' namespaces, of the kinds that hosts have.
-///
-/// # Errors
-/// The process has ended.
-pub(super) fn namespaces_of(process: &Process) -> ProcResult<Vec<u64>> {
-    let mut numbers: Vec<_> = process
-        .namespaces()?
-        .0
-        .into_iter()
-        .filter(|(kind, _)| namespaces::KINDS.iter().any(|known| kind == known))
-        .map(|(_, namespace)| namespace.identifier)
-        .collect();
-    numbers.sort_unstable();
-    Ok(numbers)
 }
 
 /// The mounts of this process' own mount namespace.

@@ -9,7 +9,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
-use procfs::process::Process;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::ChildStdout;
 use tokio::time::timeout;
@@ -110,18 +109,11 @@ impl RisingHost {
     }
 
     /// What is to be remembered of it.
-    ///
-    /// # Errors
-    /// It has ended.
-    pub(super) fn state(&self) -> Result<HostState, LabError> {
-        let namespaces = Process::new(self.process.id().cast_signed())
-            .and_then(|process| processes::namespaces_of(&process))
-            .map_err(|error| self.failed(&error.to_string()))?;
-        Ok(HostState {
+    pub(super) fn state(&self) -> HostState {
+        HostState {
             name: self.spec.name.clone(),
             address: self.spec.address,
-            namespaces,
-        })
+        }
     }
 
     /// Its address on the bridge.

@@ -51,9 +51,6 @@ pub(super) struct HostState {
     pub(super) name: String,
     /// Its address on the bridge.
     pub(super) address: Ipv4Addr,
-    /// The numbers of its namespaces: whatever still has one of them after
-    /// the host's end is left over.
-    pub(super) namespaces: Vec<u64>,
 }
 
 /// A program file, in one build.
@@ -292,11 +289,11 @@ impl StateDir {
             .tried(|| format!("make the folder {}", path.display()))
     }
 
-    /// Remove the lab's files and, last, the folder, while holding its lock.
+    /// Remove the lab's files; the folder stays, and with it the lock.
     ///
     /// # Errors
     /// Something is mounted below, or a file cannot be removed.
-    pub(super) fn remove(&self, _lock: &Lock) -> Result<(), LabError> {
+    pub(super) fn clear(&self, _lock: &Lock) -> Result<(), LabError> {
         // Where hosts mount the machine's root, nothing may ever be removed
         // recursively: with a mount there, that would be the machine.
         for mount in processes::own_mounts()? {
@@ -305,17 +302,29 @@ impl StateDir {
                 return Err(LabError::Left(vec![format!("mount {point}")]));
             }
         }
-        let removed = |path: PathBuf, result: io::Result<()>| match result {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other.tried(|| format!("remove {}", path.display())),
-        };
-        removed(self.root(), fs::remove_dir(self.root()))?;
+        removed(&self.root(), fs::remove_dir(self.root()))?;
         let hosts = self.0.join(HOSTS);
-        removed(hosts.clone(), fs::remove_dir_all(&hosts))?;
+        removed(&hosts, fs::remove_dir_all(&hosts))?;
         for file in [STATE, INVENTORY, CLIENT_KEY, CLIENT_KEY_PUBLIC, KNOWN_HOSTS] {
             let path = self.0.join(file);
-            removed(path.clone(), fs::remove_file(&path))?;
+            removed(&path, fs::remove_file(&path))?;
         }
-        removed(self.0.clone(), fs::remove_dir(&self.0))
+        Ok(())
+    }
+
+    /// Remove the folder after [`Self::clear`].
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(super) fn remove(&self, _lock: &Lock) -> Result<(), LabError> {
+        removed(&self.0, fs::remove_dir(&self.0))
+    }
+}
+
+/// That a file was gone before is no error.
+fn removed(path: &Path, result: io::Result<()>) -> Result<(), LabError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.tried(|| format!("remove {}", path.display())),
     }
 }

@@ -112,7 +112,7 @@ impl Status {
             Ok(None) => (),
             Err(error) => status.left.push(error.to_string()),
         }
-        status.left.extend(remains::find(lab, None)?);
+        status.left.extend(remains::find(lab, &[])?);
         if lab.dir.exists() {
             status
                 .left

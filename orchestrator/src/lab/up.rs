@@ -82,9 +82,9 @@ async fn standing(
 ) -> Result<Option<State>, LabError> {
     if processes::inits(lab)?.is_empty() {
         let state = lab.dir.load().unwrap_or(None);
-        if state.is_some() || !remains::find(lab, None)?.is_empty() || !lab.dir.is_empty()? {
+        if state.is_some() || !remains::find(lab, &[])?.is_empty() || !lab.dir.is_empty()? {
             eprintln!("clearing away what is left of an earlier lab");
-            down::take_down(lab, lock)?;
+            down::clear_away(lab, lock)?;
         }
         return Ok(None);
     }
@@ -143,10 +143,7 @@ async fn make(lab: &Lab, count: u8, sshd: PathBuf, tcpstatsd: Program) -> Result
     }
     risen.sort_by_key(RisingHost::address);
 
-    let hosts = risen
-        .iter()
-        .map(RisingHost::state)
-        .collect::<Result<Vec<_>, _>>()?;
+    let hosts: Vec<_> = risen.iter().map(RisingHost::state).collect();
     StateDir::write_private(&lab.dir.known_hosts(), &known_hosts)?;
     let inventory = Inventory::of(lab, &hosts).to_toml()?;
     StateDir::write_private(&lab.dir.inventory(), &inventory)?;

@@ -55,7 +55,7 @@ pub struct Shared {
     pub stop: Stop,
     /// Where connections have their control sockets.
     pub control: ControlDir,
-    /// What is uploaded, see [`deploy`].
+    /// Folder of what is uploaded, as `make dist` leaves it.
     pub dist: PathBuf,
     /// The run's folder here.
     pub artifacts: PathBuf,

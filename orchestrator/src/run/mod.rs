@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `orchestrator run`: one pipeline for each VM, all at once.
 //!
-//! - [`args`]: what the user asked for.
-//! - [`dispatch`]: starts the pipelines, waits for them, and gives them up.
-//! - [`signals`]: Ctrl-C and SIGTERM.
+//! - `args`: what the user asked for.
+//! - `dispatch`: starts the pipelines, waits for them, and gives them up.
+//! - `signals`: Ctrl-C and SIGTERM.
 
 mod args;
 mod dispatch;

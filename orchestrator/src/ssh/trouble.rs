@@ -22,7 +22,7 @@ pub enum Trouble {
 }
 
 /// Beginnings of meaning in ssh's messages; the first that is found decides.
-const MEANINGS: [(&str, Trouble); 12] = [
+const MEANINGS: [(&str, Trouble); 13] = [
     ("IDENTIFICATION HAS CHANGED", Trouble::HostKeyChanged),
     ("REVOKED HOST KEY", Trouble::HostKeyChanged),
     ("host key is known for", Trouble::HostKeyUnknown),
@@ -35,6 +35,7 @@ const MEANINGS: [(&str, Trouble); 12] = [
     ("Bad owner or permissions", Trouble::Configuration),
     ("bad configuration options", Trouble::Configuration),
     ("Unsupported option", Trouble::Configuration),
+    ("jumphost loop", Trouble::Configuration),
 ];
 
 impl Trouble {

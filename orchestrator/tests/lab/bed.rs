@@ -5,10 +5,10 @@
     reason = "what a test builds on fails by panicking"
 )]
 
-use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, Permissions};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -166,18 +166,25 @@ impl Drop for TestLab {
 pub(crate) struct Traces {
     name: String,
     dir: PathBuf,
-    namespaces: BTreeSet<String>,
+    /// The hosts' namespaces by number. The open files keep them, so that the
+    /// kernel gives the numbers to no other test's namespaces meanwhile.
+    namespaces: BTreeMap<u64, File>,
 }
 
 impl Traces {
     /// Of a lab whose hosts these processes are in.
     pub(crate) fn of(lab: &TestLab, pids: &[i32]) -> Self {
         let own = namespaces(std::process::id().cast_signed());
-        let all = pids.iter().flat_map(|pid| namespaces(*pid));
+        let mut theirs = BTreeMap::new();
+        for (pid, kind) in pids.iter().flat_map(|pid| KINDS.map(|kind| (pid, kind))) {
+            let namespace = File::open(format!("/proc/{pid}/ns/{kind}")).unwrap();
+            theirs.insert(namespace.metadata().unwrap().ino(), namespace);
+        }
+        theirs.retain(|number, _| !own.contains(number));
         Self {
             name: lab.name.clone(),
             dir: lab.dir(),
-            namespaces: all.filter(|namespace| !own.contains(namespace)).collect(),
+            namespaces: theirs,
         }
     }
 
@@ -201,7 +208,11 @@ impl Traces {
         assert_eq!(left, [""; 0], "a mount is left");
 
         for pid in pids() {
-            let left = namespaces(pid).intersection(&self.namespaces).count();
+            let of_it = namespaces(pid);
+            let left = of_it
+                .iter()
+                .filter(|number| self.namespaces.contains_key(number))
+                .count();
             let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             assert_eq!(
                 left, 0,
@@ -212,18 +223,17 @@ impl Traces {
     }
 }
 
-/// The namespaces of a process, such as `net:[4026531840]`. One that has ended
-/// and waits for its parent to look has none but the PID namespace, and none
-/// is returned.
-fn namespaces(pid: i32) -> BTreeSet<String> {
-    ["ipc", "mnt", "net", "pid", "uts"]
+/// The kinds of namespaces that a host has of its own.
+const KINDS: [&str; 5] = ["ipc", "mnt", "net", "pid", "uts"];
+
+/// The numbers of a process' namespaces. One that has ended and waits for its
+/// parent to look has none but the PID namespace, and none is returned.
+fn namespaces(pid: i32) -> BTreeSet<u64> {
+    KINDS
         .iter()
-        .map(|kind| fs::read_link(format!("/proc/{pid}/ns/{kind}")))
-        .collect::<Result<Vec<_>, _>>()
+        .map(|kind| Ok(fs::metadata(format!("/proc/{pid}/ns/{kind}"))?.ino()))
+        .collect::<std::io::Result<_>>()
         .unwrap_or_default()
-        .into_iter()
-        .map(|link| link.display().to_string())
-        .collect()
 }
 
 fn pids() -> impl Iterator<Item = i32> {

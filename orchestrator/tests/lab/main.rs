@@ -378,16 +378,24 @@ fn hosts_do_not_outlive_a_killed_up() {
 #[test]
 fn one_command_at_a_time_may_change_a_lab() {
     let lab = TestLab::new();
-    let (up, _) = lab.stuck_up();
-    let process = format!("process {}", up.id());
-    let down = lab.lab(&["down"]);
-    assert_eq!(code(&down), 2);
-    assert!(stderr(&down).contains(&process), "{}", stderr(&down));
-    let status = lab.lab(&["status"]);
-    assert_eq!(code(&status), 1);
-    assert!(stdout(&status).contains(&process), "{}", stdout(&status));
-    signal(up.id().cast_signed(), Signal::TERM);
-    assert_eq!(code(&up.wait_with_output().unwrap()), 130);
+    for folder in [
+        "a new one",
+        "one that is cleared of what a killed `up` left",
+    ] {
+        let (mut up, _) = lab.stuck_up();
+        let process = format!("process {}", up.id());
+        let down = lab.lab(&["down"]);
+        assert_eq!(code(&down), 2, "{folder}");
+        assert!(stderr(&down).contains(&process), "{}", stderr(&down));
+        let status = lab.lab(&["status"]);
+        assert_eq!(code(&status), 1, "{folder}");
+        assert!(stdout(&status).contains(&process), "{}", stdout(&status));
+        up.kill().unwrap();
+        up.wait().unwrap();
+        wait_until("the hosts have ended by themselves", || {
+            !stdout(&lab.lab(&["status"])).contains("process")
+        });
+    }
 }
 
 #[test]

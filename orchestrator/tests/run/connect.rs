@@ -117,6 +117,18 @@ fn an_sshd_that_hangs_after_its_banner_is_given_up() {
 }
 
 #[test]
+fn a_jump_host_is_not_trusted_more_than_a_vm() {
+    let mut lab = Lab::new(&[]);
+    let address = lab.sshd.address();
+    // By another name, since ssh refuses to jump from a host to itself.
+    let jump = format!("jump = \"{address}\"");
+    lab.vm_at("a", "localhost", address.port(), &jump);
+    // The VM's own known_hosts and identity do not hold for the jump host.
+    let (what, _) = unreachable(&lab.run(&["--target", "good"]), "a");
+    assert!(what.contains("host key is known for"), "{what}");
+}
+
+#[test]
 fn a_shell_that_runs_nothing_is_named() {
     let lab = Lab::new(&["a"]);
     let keys = fs::read_to_string(lab.sshd.key("authorized")).unwrap();

@@ -102,6 +102,19 @@ fn a_device_that_nobody_serves_is_served_and_taken_away() {
 }
 
 #[test]
+fn a_daemon_that_does_not_end_is_killed() {
+    let lab = Lab::new(&["a"]);
+    lab.program("tcpstats", "#!/bin/sh\nexit 3\n");
+    lab.program(
+        "tcpstatsd",
+        "#!/bin/sh\ntrap '' TERM\necho ready\nwhile :; do sleep 0.1; done\n",
+    );
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    assert_eq!(lab.processes(), []);
+}
+
+#[test]
 fn a_device_that_can_not_be_served_says_why() {
     let lab = Lab::new(&["a"]);
     lab.program("tcpstats", "#!/bin/sh\nexit 3\n");

@@ -45,6 +45,7 @@ pub(crate) struct Echo {
     at: SocketAddr,
     source: IpAddr,
     connections: usize,
+    cancel: Cancel,
     _server: Process,
     _client: Process,
 }
@@ -84,6 +85,7 @@ impl Echo {
             at: SocketAddr::new(host, port),
             source,
             connections,
+            cancel: cancel.clone(),
             _server: server,
             _client: client,
         })
@@ -123,7 +125,7 @@ impl Echo {
             if ports.len() == self.connections && listed == wanted {
                 return Ok(self.with_client_ports(&ports));
             }
-            if Instant::now() >= deadline {
+            if self.cancel.is_requested() || Instant::now() >= deadline {
                 return Err(EchoError::OtherSockets {
                     at: self.at,
                     wanted,

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,6 +16,8 @@ use super::restore::{Guard, Restorer};
 const CANCEL_POLL: Duration = Duration::from_millis(20);
 /// What a program may take from SIGTERM to its end.
 const END_LIMIT: Duration = Duration::from_secs(3);
+/// Lines that are taken from a program before it has to wait for its reader.
+const LINES_AHEAD: usize = 1000;
 
 /// Why a program did not do its part.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ impl Process {
                 program: program.clone(),
                 source,
             })?;
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = mpsc::sync_channel(LINES_AHEAD);
         if let Some(stdout) = child.stdout.take() {
             follow(stdout, sender.clone(), Line::Out);
         }
@@ -194,7 +196,7 @@ impl Drop for Process {
 
 fn follow(
     output: impl Read + Send + 'static,
-    sender: Sender<Line>,
+    sender: SyncSender<Line>,
     wrap: impl Fn(String) -> Line + Send + 'static,
 ) {
     std::thread::spawn(move || {

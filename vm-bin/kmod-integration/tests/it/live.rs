@@ -165,7 +165,10 @@ fn a_missing_tcp_echo_is_told_before_any_test_of_h_and_only_then() {
 #[test]
 fn an_alias_that_was_there_before_stays() {
     Host::with(|host| {
-        said("ip", &["address", "add", "fd00::2/128", "dev", "lo"]);
+        said(
+            "ip",
+            &["address", "add", "fd00::2/128", "dev", "lo", "nodad"],
+        );
         let before = host.machine();
         let ran = run(&mut host.live("C"));
         assert_eq!(ran.status, Some(0), "{}", ran.stdout);

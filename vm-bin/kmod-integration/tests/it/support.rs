@@ -167,7 +167,7 @@ impl Host {
             active_fds: counters["active_fds"],
             sockets: said("ss", &["-tanH", "state", "all", "exclude", "time-wait"])
                 .lines()
-                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                .map(state_and_ends)
                 .collect(),
         }
     }
@@ -262,6 +262,15 @@ impl Followed {
             .read_to_string(&mut self.stdout)
             .expect("the rest");
         self.deaf()
+    }
+}
+
+/// What stays of a line of ss while data and connections wait in queues.
+fn state_and_ends(line: &str) -> String {
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    match columns[..] {
+        [state, _, _, local, remote, ..] => format!("{state} {local} {remote}"),
+        _ => panic!("ss said '{line}'"),
     }
 }
 

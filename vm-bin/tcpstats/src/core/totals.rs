@@ -22,7 +22,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The device page's, as `TCPSTATS_LIMITS_DEFAULT` has them.
+    /// The device page's, as `tcpstats_limits_default` has them.
     fn default() -> Self {
         Self {
             max_open_fds: 16,

@@ -3,24 +3,22 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use rustix::io::Errno;
 use tcpstats::record::Record;
 use zerocopy::FromZeros;
 
-use crate::support::{Connections, Daemon, Places, in_namespace};
+use crate::support::{Connections, DEADLINE, Daemon, Places, in_namespace};
 
-fn fails(mut command: Command, status: i32, says: &str) {
-    let Output {
-        status: is,
-        stdout,
-        stderr,
-    } = command.output().expect("it starts");
-    let stderr = String::from_utf8_lossy(&stderr);
-    assert_eq!(is.code(), Some(status), "{stderr}");
-    assert!(stdout.is_empty(), "it is not ready");
+fn fails(command: Command, status: i32, says: &str) {
+    let assert = assert_cmd::Command::from_std(command)
+        .timeout(DEADLINE)
+        .assert();
+    // Nothing on stdout: it is not ready.
+    let assert = assert.code(status).stdout("");
+    let stderr = String::from_utf8_lossy(&assert.get_output().stderr);
     assert_eq!(stderr.lines().count(), 1, "one line: {stderr}");
     assert!(stderr.contains(says), "{stderr}");
 }

@@ -92,6 +92,13 @@ impl Places {
     }
 }
 
+impl Drop for Places {
+    fn drop(&mut self) {
+        // A test that failed may leave it mounted.
+        let _ = rustix::mount::unmount(self.mount(), rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
 /// A running tcpstatsd; ended with the test, however that ends.
 pub(crate) struct Daemon {
     child: Child,
@@ -178,9 +185,10 @@ impl Daemon {
         self.wait()
     }
 
-    /// Wait until it ends by itself.
+    /// Wait until it ends.
     pub(crate) fn wait(mut self) -> (ExitStatus, Places) {
-        let status = self.child.wait().expect("it ends");
+        let child = &mut self.child;
+        let status = eventually("tcpstatsd ends", || child.try_wait().expect("our child"));
         (status, self.places.take().expect("only wait() takes them"))
     }
 }
@@ -188,7 +196,8 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         if self.places.is_some() {
-            let _ = kill(pid(&self.child), Signal::SIGTERM);
+            // The test has failed: it matters only that nothing stays behind.
+            let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
