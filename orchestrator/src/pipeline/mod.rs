@@ -133,28 +133,34 @@ impl Pipeline {
             .await?;
         drop(work);
 
-        let worked = self.tested(machine, &programs).await;
-        self.collected(machine).await;
-        worked
+        self.loaded(machine, &programs).await
     }
 
     /// Load, test, unload; without `load` where no target uses the device.
-    async fn tested(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
+    async fn loaded(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
         let targets = &self.shared.targets;
         if !targets.iter().any(|t| load::needs_device(&t.target)) {
-            return self.test(machine, programs).await;
+            return self.tested(machine, programs).await;
         }
         let mut loaded = Loaded::default();
         let worked = match self
             .stage(Stage::Load, self.load(machine, programs, &mut loaded))
             .await
         {
-            Ok(()) => self.test(machine, programs).await,
+            Ok(()) => self.tested(machine, programs).await,
             Err(failure) => Err(failure),
         };
         let unloading = self.unload(machine, loaded);
         let unloaded = self.clean_up(machine, Stage::Unload, unloading).await;
         worked.and_then(|passed| unloaded.map(|_| passed))
+    }
+
+    /// Test, and fetch what that left before an unloading can bring the machine
+    /// down.
+    async fn tested(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
+        let worked = self.test(machine, programs).await;
+        self.collected(machine).await;
+        worked
     }
 
     /// Artifacts that can't be fetched do not change what the tests said.

@@ -301,6 +301,16 @@ fn read_only_names_cannot_be_written() {
     with_daemon(|daemon| {
         for name in NAMES {
             if matches!(name.access, Access::Number | Access::Text) {
+                // By open(2) already, as root and all.
+                let path = daemon.mount().join("sysctl").join(name.name);
+                let opened = OpenOptions::new().write(true).open(path);
+                let error = opened.expect_err("refused");
+                assert_eq!(
+                    Errno::from_io_error(&error),
+                    Some(Errno::PERM),
+                    "{}",
+                    name.name
+                );
                 let result = daemon.sysctl().set(name.name, "1");
                 let errno = result.expect_err("refused").raw_os_error();
                 assert_eq!(errno, Some(Errno::PERM.raw_os_error()), "{}", name.name);
