@@ -6,9 +6,9 @@ KTEST := $(MAKE) --no-print-directory -C kmod/tcpstats/test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
 VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstatsd
-C_SOURCES := $(wildcard kmod/tcpstats/*.h kmod/tcpstats/core/*.[ch] \
-	kmod/tcpstats/test/*.[ch] vm-bin/*/src/*.[ch] vm-bin/*/src/*/*.[ch])
-SHELL_SCRIPTS := .ci/run $(wildcard scripts/*.sh)
+C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
+	-name '*.[ch]' -print)
+SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -name '*.sh')
 
 .PHONY: help
 help: ## list these commands
@@ -23,7 +23,7 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
 .PHONY: test
-test: setup lint test-c test-rust test-demo ## set everything up and pass every test
+test: setup lint test-c test-rust freebsd test-demo ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -36,11 +36,16 @@ dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
 	@rm -rf dist/kmod && mkdir -p dist/kmod/tcpstats
 	@cp -R kmod/tcpstats/tcpstats.h kmod/tcpstats/core kmod/tcpstats/test dist/kmod/tcpstats/
 
+.PHONY: freebsd
+freebsd: setup ## cross-build the kernel module for FreeBSD 14 and 15
+	$(MAKE) --no-print-directory -C kmod/tcpstats/cross
+
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt

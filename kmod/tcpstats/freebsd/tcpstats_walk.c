@@ -1,0 +1,402 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The walk over the TCP sockets of a vnet, in pieces.
+ *
+ * inp_next() goes along the list of all inpcbs, newest first, and hands them
+ * over locked for reading.  Its match callback sees an entry before that,
+ * without a lock, within an SMR section: what the filter drops is dropped
+ * there and never locked.  What matches is judged again under its lock, where
+ * also its credential may be looked at.
+ *
+ * A piece ends when the core's batch is full, the reader's time is up, or the
+ * SMR section, which is a critical section, gets long.  A walk from the head
+ * would then have to pass everything that was dealt with again, so that a
+ * reader with a small buffer would pay for the square of the table.  Hence
+ * the anchor: where a piece ends, a reference to that inpcb is kept, and the
+ * next piece goes on from there if it still is in the list, in O(sockets) for
+ * the whole snapshot whatever the buffer.  Only if that very connection is
+ * gone meanwhile does the walk begin at the head, to come, past entries at
+ * which the core says TCPSTATS_SEEN, to where it was: entries go into the
+ * list at its head with a rising inp_gencnt, so what is older than the cursor
+ * stands behind it.  The anchor belongs to the cursor that the core had when
+ * it was set; a batch that could not be handed over takes the cursor back,
+ * and then the anchor does not count.
+ *
+ * An anchor keeps the memory of one inpcb, not the connection.  It is released
+ * with the snapshot.  It needs its vnet to be there, which the descriptor's
+ * credential sees to: it holds the prison that the vnet belongs to.
+ */
+#include "tcpstats_kernel.h"
+
+#include <sys/errno.h>
+#include <sys/jail.h>
+#include <sys/lock.h>
+#include <sys/priv.h>
+#include <sys/rwlock.h>
+#include <sys/smr.h>
+#include <sys/socket.h>
+#include <sys/socketvar.h>
+#include <sys/systm.h>
+#include <sys/time.h>
+#include <sys/ucred.h>
+
+#include <net/vnet.h>
+
+#include <netinet/in.h>
+#include <netinet/in_pcb.h>
+#include <netinet/in_systm.h>
+#include <netinet/tcp.h>
+#include <netinet/tcp_fsm.h>
+#include <netinet/tcp_seq.h>
+#include <netinet/tcp_var.h>
+
+#include "tcpstats_probe.h"
+
+/* An SMR section ends after so many entries. */
+#define PIECE_ENTRIES 1024
+
+/* A piece of a walk along the list. */
+struct piece {
+	struct tcpstats_walker *walker;
+	struct tcpstats_walk *walk;
+	unsigned int entries;
+	bool from_head; /* inp_next() has no entry to go on from */
+	bool restart;	/* one may have been missed: go through them again */
+	bool asked;	/* the entry offered last is to be locked */
+	bool matched;	/* as the core counted it a match, to be reported */
+	bool stopped;	/* as the place to go on from */
+};
+
+static uint64_t
+position_of(const struct inpcb *inp)
+{
+
+	return (TCPSTATS_POSITION_INPCB + inp->inp_gencnt);
+}
+
+static struct tcpstats_socket
+socket_of(const struct inpcb *inp, struct tcpstats_key *key)
+{
+
+	tcpstats_key_read(key, &inp->inp_inc, (inp->inp_vflag & INP_IPV6) != 0);
+	return (tcpstats_key_socket(key, position_of(inp),
+	    intotcpcb(inp)->t_state));
+}
+
+/* ---- The anchor ---- */
+
+/* Keep a locked inpcb as the place to go on from, and unlock it. */
+static void
+set_anchor(struct tcpstats_walker *walker, struct inpcb *inp, uint64_t cursor)
+{
+
+	in_pcbref(inp);
+	INP_RUNLOCK(inp);
+	walker->tw_anchor = inp;
+	walker->tw_anchor_cursor = cursor;
+}
+
+/*
+ * Give the anchor's reference back.  Returns it locked, or NULL if there is
+ * none or it was freed.  in_pcbfree() takes an inpcb from the list and from
+ * its socket under the same hold of its lock, so one with a socket is in the
+ * list; INP_FREED, which would say the same, is private.
+ */
+static struct inpcb *
+take_anchor(struct tcpstats_walker *walker)
+{
+	struct inpcb *inp = walker->tw_anchor;
+
+	if (inp == NULL)
+		return (NULL);
+	walker->tw_anchor = NULL;
+	INP_RLOCK(inp);
+	if (in_pcbrele_rlocked(inp))
+		return (NULL);
+	if (inp->inp_socket == NULL) {
+		INP_RUNLOCK(inp);
+		return (NULL);
+	}
+	return (inp);
+}
+
+static void
+drop_anchor(struct tcpstats_walker *walker)
+{
+	struct inpcb *inp = take_anchor(walker);
+
+	if (inp != NULL)
+		INP_RUNLOCK(inp);
+}
+
+/* ---- A piece of the list ---- */
+
+/*
+ * The entry that was asked for was freed before it could be locked.  Where
+ * inp_next() then has nothing to go on from, it begins again behind the head,
+ * which by now may be an entry not yet dealt with.
+ */
+static void
+note_lost(struct piece *piece, const struct inpcb *inp)
+{
+
+	piece->asked = false;
+	piece->restart = piece->from_head;
+	if (!piece->matched)
+		return;
+	piece->matched = false;
+	tcpstats_walk_drop(piece->walk, TCPSTATS_SKIP_GENCNT);
+	SDT_PROBE2(tcpstats, , filter, skip, inp, TCPSTATS_SKIP_GENCNT);
+}
+
+/*
+ * Offer an entry to the core, with a copy of its key that may be torn: a
+ * connection about to get its addresses passes or not, as it would a moment
+ * earlier or later.  The entry's memory is sound, as inpcbs are freed by SMR
+ * and a tcpcb is one with its inpcb, but no pointer in it may be followed.
+ */
+static bool
+consider(struct piece *piece, const struct inpcb *inp)
+{
+	struct tcpstats_key key;
+	struct tcpstats_socket socket = socket_of(inp, &key);
+	enum tcpstats_verdict verdict;
+
+	verdict = tcpstats_walk_visit(piece->walk, &socket);
+	switch (verdict) {
+	case TCPSTATS_SEEN:
+		return (false);
+	case TCPSTATS_MATCH:
+		piece->matched = true;
+		return (true);
+	case TCPSTATS_SKIP_TIMEOUT:
+		piece->stopped = true;
+		break;
+	default:
+		break;
+	}
+	SDT_PROBE2(tcpstats, , filter, skip, inp, verdict);
+	return (piece->stopped);
+}
+
+/* The match callback of inp_next(): is this entry to be locked? */
+static bool
+offer(const struct inpcb *inp, void *arg)
+{
+	struct piece *piece = arg;
+
+	if (piece->asked)
+		note_lost(piece, inp);
+	if (!piece->stopped &&
+	    (tcpstats_walk_full(piece->walk) ||
+		piece->entries == PIECE_ENTRIES))
+		piece->stopped = true;
+	piece->entries++;
+	piece->asked = piece->restart || piece->stopped || consider(piece, inp);
+	return (piece->asked);
+}
+
+/* The next entry that offer() asked for, locked, or NULL at the end. */
+static struct inpcb *
+next_entry(struct piece *piece, struct inpcb_iterator *iterator)
+{
+	struct inpcb *inp;
+
+	for (;;) {
+		piece->asked = false;
+		piece->from_head = iterator->inp == NULL;
+		inp = inp_next(iterator);
+		if (inp == NULL && piece->asked)
+			note_lost(piece, NULL);
+		if (!piece->restart)
+			return (inp);
+		piece->restart = false;
+		if (inp != NULL) {
+			INP_RUNLOCK(inp);
+			iterator->inp = NULL;
+		}
+	}
+}
+
+static struct inpcb *
+first_entry(struct piece *piece, struct inpcb_iterator *iterator)
+{
+	struct tcpstats_walker *walker = piece->walker;
+
+	if (walker->tw_anchor_cursor != tcpstats_walk_cursor(piece->walk))
+		drop_anchor(walker);
+	iterator->inp = take_anchor(walker);
+	if (iterator->inp != NULL && offer(iterator->inp, piece))
+		return (iterator->inp);
+	return (next_entry(piece, iterator));
+}
+
+/* Judge a locked match again, and fill its record. */
+static void
+report(struct piece *piece, struct inpcb *inp)
+{
+	const struct tcpstats_filter *filter = tcpstats_walk_filter(
+	    piece->walk);
+	struct tcpstats_walker *walker = piece->walker;
+	struct tcpstats_key key;
+	struct tcpstats_socket socket = socket_of(inp, &key);
+	enum tcpstats_verdict verdict;
+	sbintime_t start = 0;
+
+	piece->matched = false;
+	socket.ts_visible = cr_canseeinpcb(walker->tw_cred, inp) == 0;
+	verdict = tcpstats_filter_match(filter, &socket);
+	if (verdict != TCPSTATS_MATCH) {
+		tcpstats_walk_drop(piece->walk, verdict);
+		SDT_PROBE2(tcpstats, , filter, skip, inp, verdict);
+		return;
+	}
+	SDT_PROBE1(tcpstats, , filter, match, inp);
+	/* The clock is read for the probe alone. */
+	if (SDT_PROBES_ENABLED())
+		start = sbinuptime();
+	tcpstats_fill_inpcb(tcpstats_walk_slot(piece->walk), &key, inp,
+	    filter->tsf_field_mask, walker->tw_show_addresses);
+	tcpstats_walk_emit(piece->walk);
+	if (SDT_PROBES_ENABLED() && start != 0)
+		SDT_PROBE2(tcpstats, , fill, done,
+		    sbttons(sbinuptime() - start), TCPSTATS_RECORD_SIZE);
+}
+
+/* Returns whether the list's end was reached. */
+static bool
+walk_list(struct tcpstats_walker *walker, struct tcpstats_walk *walk)
+{
+	struct piece piece = { .walker = walker, .walk = walk };
+	struct inpcb_iterator iterator = INP_ITERATOR(&V_tcbinfo,
+	    INPLOOKUP_RLOCKPCB, offer, &piece);
+	struct inpcb *inp;
+
+	for (inp = first_entry(&piece, &iterator); inp != NULL;
+	     inp = next_entry(&piece, &iterator)) {
+		if (piece.matched)
+			report(&piece, inp);
+		if (piece.stopped || tcpstats_walk_full(walk)) {
+			set_anchor(walker, inp, tcpstats_walk_cursor(walk));
+			return (false);
+		}
+	}
+	return (true);
+}
+
+/* ---- Half-open connections ---- */
+
+static void
+report_half_open(struct tcpstats_walk *walk, const struct tcpstats_key *key)
+{
+
+	SDT_PROBE1(tcpstats, , filter, match, NULL);
+	tcpstats_fill_half_open(tcpstats_walk_slot(walk), key,
+	    tcpstats_walk_filter(walk)->tsf_field_mask);
+	tcpstats_walk_emit(walk);
+}
+
+/* Returns whether they are all dealt with. */
+static bool
+walk_half_open(const struct tcpstats_half_open *half_open,
+    struct tcpstats_walk *walk)
+{
+	uint64_t cursor = tcpstats_walk_cursor(walk);
+	struct tcpstats_socket socket;
+	enum tcpstats_verdict verdict;
+	size_t i = 0;
+
+	if (cursor <= TCPSTATS_POSITION_HALF_OPEN)
+		i = TCPSTATS_POSITION_HALF_OPEN - cursor + 1;
+	for (; i < half_open->tho_count; i++) {
+		if (tcpstats_walk_full(walk))
+			return (false);
+		socket = tcpstats_key_socket(&half_open->tho_keys[i],
+		    TCPSTATS_POSITION_HALF_OPEN - i, TCPSTATS_SYN_RECEIVED);
+		verdict = tcpstats_walk_visit(walk, &socket);
+		if (verdict == TCPSTATS_MATCH) {
+			report_half_open(walk, &half_open->tho_keys[i]);
+			continue;
+		}
+		SDT_PROBE2(tcpstats, , filter, skip, NULL, verdict);
+		if (verdict == TCPSTATS_SKIP_TIMEOUT)
+			return (false);
+	}
+	return (true);
+}
+
+/* ---- The walker ---- */
+
+/*
+ * Kernel addresses are for the super-user outside of jails, who has
+ * PRIV_DRIVER.  PRIV_KMEM_READ would be the name, but everybody has it: it is
+ * left to the modes of /dev/mem and its kin.
+ */
+void
+tcpstats_walker_init(struct tcpstats_walker *walker, struct ucred *cred)
+{
+
+	*walker = (struct tcpstats_walker) {
+		.tw_cred = crhold(cred),
+		.tw_show_addresses = priv_check_cred(cred, PRIV_DRIVER) == 0,
+	};
+}
+
+void
+tcpstats_walker_destroy(struct tcpstats_walker *walker)
+{
+
+	tcpstats_walker_forget(walker);
+	crfree(walker->tw_cred);
+}
+
+void
+tcpstats_walker_forget(struct tcpstats_walker *walker)
+{
+
+	drop_anchor(walker);
+	tcpstats_half_open_release(&walker->tw_half_open);
+}
+
+/*
+ * The inpcbs' part is fixed first: a handshake that is completed in between
+ * is in neither, as if it had been a moment later, and none is in both.
+ */
+int
+tcpstats_walker_snapshot(struct tcpstats_walker *walker, uint64_t *newest)
+{
+
+	tcpstats_walker_forget(walker);
+	CURVNET_SET(CRED_TO_VNET(walker->tw_cred));
+	*newest = TCPSTATS_POSITION_INPCB + V_tcbinfo.ipi_gencnt;
+	tcpstats_half_open_collect(&walker->tw_half_open, walker->tw_cred);
+	CURVNET_RESTORE();
+	return (0);
+}
+
+int
+tcpstats_walker_walk(struct tcpstats_walker *walker, struct tcpstats_walk *walk)
+{
+	bool ended = true;
+
+	CURVNET_SET(CRED_TO_VNET(walker->tw_cred));
+	if (tcpstats_walk_cursor(walk) > TCPSTATS_POSITION_HALF_OPEN)
+		ended = walk_list(walker, walk);
+	if (ended && walk_half_open(&walker->tw_half_open, walk))
+		tcpstats_walk_end(walk);
+	CURVNET_RESTORE();
+	return (0);
+}
+
+uint32_t
+tcpstats_walker_count_hint(const struct tcpstats_walker *walker)
+{
+	uint32_t hint;
+
+	CURVNET_SET(CRED_TO_VNET(walker->tw_cred));
+	hint = V_tcbinfo.ipi_count +
+	    counter_u64_fetch(V_tcps_states[TCPS_SYN_RECEIVED]);
+	CURVNET_RESTORE();
+	return (hint);
+}
