@@ -41,12 +41,13 @@ trap finish EXIT
 trap 'exit 130' INT
 trap '[ -z "$run_pid" ] || kill -TERM "$run_pid"; exit 143' TERM
 
-# Scrape until a page is seen that was taken while every VM was testing.
+# Scrape until a page is seen that was taken while every VM was testing: in
+# category C, so with A and B behind it.
 scrape_during_run() {
 	local url=$1 page=$scratch/page
 	while kill -0 "$run_pid" 2>/dev/null; do
 		if curl -fsS --max-time 2 -o "$page" "$url" 2>/dev/null &&
-			[ "$(grep -c '^orchestrator_tests{.*outcome="passed"' "$page")" -ge $((hosts * 3)) ] &&
+			[ "$(grep -c '^orchestrator_tests{category="C",outcome="passed"' "$page")" -eq "$hosts" ] &&
 			grep -q '^orchestrator_run_in_progress 1$' "$page"; then
 			cp "$page" "$scratch/during"
 			return
