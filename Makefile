@@ -3,12 +3,16 @@
 
 CARGO ?= cargo
 KTEST := $(MAKE) --no-print-directory -C kmod/tcpstats/test
+FUZZ := $(MAKE) --no-print-directory -C kmod/tcpstats/fuzz
+TOOLS := $(MAKE) --no-print-directory -C kmod/tcpstats/tools
+KERNEL_TEST := $(MAKE) --no-print-directory -C kmod/tcpstats/kernel-test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
 VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstatsd
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
-SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -name '*.sh')
+SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
+	-name '*.sh' -print)
 
 .PHONY: help
 help: ## list these commands
@@ -23,7 +27,7 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
 .PHONY: test
-test: setup lint test-c test-rust freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust freebsd test-demo ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -62,6 +66,38 @@ test-c: ## the C core's tests: gcc and clang, sanitizers, valgrind
 	$(KTEST) ubsan CC=clang-14
 	$(KTEST) memcheck CC=gcc
 
+.PHONY: tools
+tools: ## the C tools: read the device, measure, load the host, try the limits
+	$(TOOLS) CC=clang-14 OBJDIR=../build/tools-clang-14
+	$(TOOLS) CC=gcc
+
+.PHONY: fuzz
+fuzz: ## fuzz parser, ioctl filter and device calls, FUZZ_TIME (60) s each
+	$(FUZZ) fuzz
+
+.PHONY: fuzz-short
+fuzz-short: ## the same few runs of each fuzzer every time, from its corpus
+	$(FUZZ) fuzz-short
+
+.PHONY: kmod-test
+kmod-test: ## the FreeBSD module in a user-space kernel: rules, races, failures
+	$(KERNEL_TEST) test CC=gcc
+	$(KERNEL_TEST) asan CC=clang-14
+	$(KERNEL_TEST) tsan CC=gcc
+
+.PHONY: fuzz
+fuzz: ## fuzz filters, the ioctl filter and device calls for FUZZ_TIME seconds each
+	$(MAKE) --no-print-directory -C kmod/tcpstats/fuzz fuzz
+
+.PHONY: fuzz-short
+fuzz-short: ## the same for some thousand inputs, always the same
+	$(MAKE) --no-print-directory -C kmod/tcpstats/fuzz fuzz-short
+
+.PHONY: tools
+tools: ## build the C tools: readers, load generator, benchmarks
+	$(MAKE) --no-print-directory -C kmod/tcpstats/tools CC=gcc
+	$(MAKE) --no-print-directory -C kmod/tcpstats/tools CC=clang-14
+
 .PHONY: test-rust
 test-rust: ## every Rust test; those of the lab and the device need root
 	$(CARGO) build --workspace --locked
@@ -72,8 +108,9 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure; prints figures, judges nothing
+bench: ## measure the filter parser: ns and instructions a call
 	$(KTEST) bench CC=gcc
+	$(KTEST) callgrind CC=gcc
 
 .PHONY: clean
 clean: ## remove what was built

@@ -12,10 +12,7 @@ void
 tcpstats_filter_init(struct tcpstats_filter *filter)
 {
 
-	memset(filter, 0, sizeof(*filter));
-	filter->tsf_version = TCPSTATS_FILTER_VERSION;
-	filter->tsf_state_mask = TCPSTATS_STATE_MASK_ALL;
-	filter->tsf_field_mask = TCPSTATS_FIELDS_DEFAULT;
+	*filter = tcpstats_filter_default;
 }
 
 static bool

@@ -8,15 +8,15 @@
 #define _TCPSTATS_LANGUAGE_H_
 
 #include "tcpstats_core.h"
+#include "tcpstats_port.h"
+
+/* The longest word and its NUL, rounded up: words are compared as a whole. */
+#define TCPSTATS_WORD_SIZE 16
 
 struct tcpstats_keyword {
-	const char *tk_name; /* lower case */
-	uint8_t tk_len;
+	char tk_name[TCPSTATS_WORD_SIZE]; /* lower case */
 	uint32_t tk_value;
 };
-
-/* The first two members of a row that begins with a word. */
-#define TCPSTATS_WORD(word) (word), sizeof(word) - 1
 
 /*
  * State names.  The first TCPSTATS_NSTATES are the canonical ones, each at
@@ -89,12 +89,21 @@ tcpstats_end_remote(const struct tcpstats_filter *filter)
 static inline bool
 tcpstats_end_is_v6(const struct tcpstats_end *end)
 {
+	static const uint8_t unset[16];
 
 	return (end->te_v6_flag || end->te_prefix_v6 != 0 ||
-	    tcpstats_v6_has_host_bits(end->te_addr_v6, 0));
+	    memcmp(end->te_addr_v6, unset, sizeof(unset)) != 0);
 }
 
+/* What the empty text means: every socket, the default field groups. */
+extern const struct tcpstats_filter tcpstats_filter_default;
 /* The groups that a filter of this format has when it names none. */
-uint32_t tcpstats_default_fields(uint32_t format);
+static inline uint32_t
+tcpstats_default_fields(uint32_t format)
+{
+
+	return (format == TCPSTATS_FORMAT_FULL ? TCPSTATS_FIELDS_ALL :
+						 TCPSTATS_FIELDS_DEFAULT);
+}
 
 #endif /* !_TCPSTATS_LANGUAGE_H_ */

@@ -26,15 +26,25 @@ state_passes(const struct tcpstats_filter *filter, uint8_t state)
 }
 
 static bool
-port_passes(const struct tcpstats_end *end, uint16_t port)
+port_is_listed(const uint16_t ports[TCPSTATS_MAX_PORTS], uint16_t port)
 {
 
-	if (!end->te_has_ports)
-		return (true);
-	for (size_t i = 0; i < TCPSTATS_MAX_PORTS && end->te_ports[i] != 0; i++)
-		if (end->te_ports[i] == port)
+	for (size_t i = 0; i < TCPSTATS_MAX_PORTS && ports[i] != 0; i++)
+		if (ports[i] == port)
 			return (true);
 	return (false);
+}
+
+static bool
+ports_pass(const struct tcpstats_filter *filter,
+    const struct tcpstats_socket *socket)
+{
+
+	if ((filter->tsf_flags & TCPSTATS_FILTER_LOCAL_PORT) != 0 &&
+	    !port_is_listed(filter->tsf_local_ports, socket->ts_local_port))
+		return (false);
+	return ((filter->tsf_flags & TCPSTATS_FILTER_REMOTE_PORT) == 0 ||
+	    port_is_listed(filter->tsf_remote_ports, socket->ts_remote_port));
 }
 
 static bool
@@ -58,23 +68,38 @@ v6_in_prefix(const struct tcpstats_end *end, const uint8_t *addr)
 	    (addr[bytes] ^ end->te_addr_v6[bytes]) >> (8 - bits) == 0);
 }
 
-static bool
-address_passes(const struct tcpstats_end *end, const uint8_t *addr, bool ipv6)
+static inline bool
+in_prefix(const struct tcpstats_end *end, const uint8_t *addr, bool ipv6)
 {
 
-	if (!end->te_has_addr)
-		return (true);
 	if (tcpstats_end_is_v6(end) != ipv6)
 		return (false);
 	return (ipv6 ? v6_in_prefix(end, addr) : v4_in_prefix(end, addr));
+}
+
+static bool
+addresses_pass(const struct tcpstats_filter *filter,
+    const struct tcpstats_socket *socket)
+{
+	struct tcpstats_end end;
+
+	if ((filter->tsf_flags & TCPSTATS_FILTER_LOCAL_ADDR) != 0) {
+		end = tcpstats_end_local(filter);
+		if (!in_prefix(&end, socket->ts_local_addr, socket->ts_ipv6))
+			return (false);
+	}
+	if ((filter->tsf_flags & TCPSTATS_FILTER_REMOTE_ADDR) != 0) {
+		end = tcpstats_end_remote(filter);
+		if (!in_prefix(&end, socket->ts_remote_addr, socket->ts_ipv6))
+			return (false);
+	}
+	return (true);
 }
 
 enum tcpstats_verdict
 tcpstats_filter_match(const struct tcpstats_filter *filter,
     const struct tcpstats_socket *socket)
 {
-	const struct tcpstats_end local = tcpstats_end_local(filter);
-	const struct tcpstats_end remote = tcpstats_end_remote(filter);
 
 	if (!socket->ts_visible)
 		return (TCPSTATS_SKIP_CRED);
@@ -82,11 +107,9 @@ tcpstats_filter_match(const struct tcpstats_filter *filter,
 		return (TCPSTATS_SKIP_IPVER);
 	if (!state_passes(filter, socket->ts_state))
 		return (TCPSTATS_SKIP_STATE);
-	if (!port_passes(&local, socket->ts_local_port) ||
-	    !port_passes(&remote, socket->ts_remote_port))
+	if (!ports_pass(filter, socket))
 		return (TCPSTATS_SKIP_PORT);
-	if (!address_passes(&local, socket->ts_local_addr, socket->ts_ipv6) ||
-	    !address_passes(&remote, socket->ts_remote_addr, socket->ts_ipv6))
+	if (!addresses_pass(filter, socket))
 		return (TCPSTATS_SKIP_ADDR);
 	return (TCPSTATS_MATCH);
 }

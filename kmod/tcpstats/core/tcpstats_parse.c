@@ -27,6 +27,7 @@ _Static_assert(NDIRECTIVES <= TCPSTATS_FILTER_MAXDIRECTIVES,
     "the limit on directives needs a check of its own");
 
 struct parser {
+	char text[TCPSTATS_FILTER_MAXLEN + 1]; /* a copy, and a blank */
 	struct tcpstats_scan scan;
 	struct tcpstats_filter filter; /* what was understood so far */
 	uint32_t given;		       /* 1 << directive_id */
@@ -35,22 +36,15 @@ struct parser {
 	bool v6;
 };
 
-/* What may follow a directive's name. */
-enum takes {
-	NOTHING,
-	ONE_VALUE,
-	LIST,
-};
-
 struct directive {
-	const char *name;
-	uint8_t len;
-	enum takes takes;
-	/* Move behind the value or one item of it.  Returns 0 or EINVAL. */
+	char name[TCPSTATS_WORD_SIZE];
+	bool takes_value;
+	/* Move behind the value, if it takes one.  Returns 0 or EINVAL. */
 	int (*parse)(struct parser *parser);
 };
 
 static const char item_stops[2] = { ',', ',' };
+static const char no_stops[2] = { ' ', ' ' };
 
 static int
 refuse_item(const struct parser *parser, const char *begin, const char *message)
@@ -58,15 +52,27 @@ refuse_item(const struct parser *parser, const char *begin, const char *message)
 	const struct tcpstats_scan *scan = &parser->scan;
 
 	return (tcpstats_refuse(scan, begin,
-	    tcpstats_find_stop(scan, begin, item_stops), message));
+	    tcpstats_find_stop(begin, item_stops), message));
 }
 
-/* Add a port to a list that ends at its first 0. */
+/* Move to the next item of a list.  Returns whether there is one. */
+static bool
+next_item(struct tcpstats_scan *scan)
+{
+
+	if (*scan->at != ',')
+		return (false);
+	scan->at++;
+	return (true);
+}
+
+/* Add a port to a list of count ports. */
 static int
-parse_port(struct parser *parser, uint16_t *ports)
+parse_port(struct parser *parser, uint16_t *ports, size_t count)
 {
 	static const struct tcpstats_number_rules rules = {
 		.max = 65535,
+		.max_digits = 5,
 		.stops = { ',', ',' },
 		.missing = "port missing",
 		.not_a_number = "port is not a number",
@@ -84,16 +90,26 @@ parse_port(struct parser *parser, uint16_t *ports)
 	if (value == 0)
 		return (refuse_item(parser, begin, "port is 0"));
 	port = htons((uint16_t)value);
-	for (size_t i = 0; i < TCPSTATS_MAX_PORTS; i++) {
+	for (size_t i = 0; i < count; i++)
 		if (ports[i] == port)
 			return (
 			    refuse_item(parser, begin, "port is listed twice"));
-		if (ports[i] == 0) {
-			ports[i] = port;
-			return (0);
-		}
-	}
-	return (refuse_item(parser, begin, "more than 8 ports"));
+	if (count == TCPSTATS_MAX_PORTS)
+		return (refuse_item(parser, begin, "more than 8 ports"));
+	ports[count] = port;
+	return (0);
+}
+
+static int
+parse_ports(struct parser *parser, uint16_t *ports)
+{
+	size_t count = 0;
+	int error;
+
+	do
+		error = parse_port(parser, ports, count++);
+	while (error == 0 && next_item(&parser->scan));
+	return (error);
 }
 
 static int
@@ -101,7 +117,7 @@ parse_local_port(struct parser *parser)
 {
 
 	parser->filter.tsf_flags |= TCPSTATS_FILTER_LOCAL_PORT;
-	return (parse_port(parser, parser->filter.tsf_local_ports));
+	return (parse_ports(parser, parser->filter.tsf_local_ports));
 }
 
 static int
@@ -109,7 +125,7 @@ parse_remote_port(struct parser *parser)
 {
 
 	parser->filter.tsf_flags |= TCPSTATS_FILTER_REMOTE_PORT;
-	return (parse_port(parser, parser->filter.tsf_remote_ports));
+	return (parse_ports(parser, parser->filter.tsf_remote_ports));
 }
 
 /* Ask for a family from begin on; a filter can ask for one only. */
@@ -125,77 +141,61 @@ require_family(struct parser *parser, bool v6, const char *begin,
 	return (0);
 }
 
-/* The fields of one end's address, and the flags that come with them. */
-struct addr_fields {
-	uint32_t *addr_v4;
-	uint32_t *mask_v4;
-	uint8_t *addr_v6;
-	uint8_t *prefix_v6;
-	uint32_t addr_flag;
-	uint32_t v6_flag;
-};
-
 static int
-parse_addr(struct parser *parser, const struct addr_fields *fields)
+parse_addr(struct parser *parser, struct tcpstats_address *address)
 {
 	const uint32_t family_flags = TCPSTATS_FILTER_IPV4_ONLY |
 	    TCPSTATS_FILTER_IPV6_ONLY;
 	const char *begin = parser->scan.at;
-	struct tcpstats_address address;
 	int error;
 
-	error = tcpstats_scan_address(&parser->scan, &address);
+	error = tcpstats_scan_address(&parser->scan, address);
 	if (error != 0)
 		return (error);
-	error = require_family(parser, address.is_v6, begin,
+	return (require_family(parser, address->is_v6, begin,
 	    (parser->filter.tsf_flags & family_flags) != 0 ?
 		"address is of the family that a flag excludes" :
-		"addresses are of two families");
-	if (error != 0)
-		return (error);
-	parser->filter.tsf_flags |= fields->addr_flag;
-	if (address.is_v6) {
-		parser->filter.tsf_flags |= fields->v6_flag;
-		memcpy(fields->addr_v6, address.addr_v6,
-		    sizeof(address.addr_v6));
-		*fields->prefix_v6 = address.prefix_v6;
-	} else {
-		*fields->addr_v4 = address.addr_v4;
-		*fields->mask_v4 = address.mask_v4;
-	}
-	return (0);
+		"addresses are of two families"));
 }
 
 static int
 parse_local_addr(struct parser *parser)
 {
 	struct tcpstats_filter *filter = &parser->filter;
-	const struct addr_fields fields = {
-		.addr_v4 = &filter->tsf_local_addr_v4,
-		.mask_v4 = &filter->tsf_local_mask_v4,
-		.addr_v6 = filter->tsf_local_addr_v6,
-		.prefix_v6 = &filter->tsf_local_prefix_v6,
-		.addr_flag = TCPSTATS_FILTER_LOCAL_ADDR,
-		.v6_flag = TCPSTATS_FILTER_LOCAL_IS_V6,
-	};
+	struct tcpstats_address address;
+	int error;
 
-	return (parse_addr(parser, &fields));
+	error = parse_addr(parser, &address);
+	if (error != 0)
+		return (error);
+	filter->tsf_flags |= TCPSTATS_FILTER_LOCAL_ADDR |
+	    (address.is_v6 ? TCPSTATS_FILTER_LOCAL_IS_V6 : 0);
+	filter->tsf_local_addr_v4 = address.addr_v4;
+	filter->tsf_local_mask_v4 = address.mask_v4;
+	memcpy(filter->tsf_local_addr_v6, address.addr_v6,
+	    sizeof(address.addr_v6));
+	filter->tsf_local_prefix_v6 = address.prefix_v6;
+	return (0);
 }
 
 static int
 parse_remote_addr(struct parser *parser)
 {
 	struct tcpstats_filter *filter = &parser->filter;
-	const struct addr_fields fields = {
-		.addr_v4 = &filter->tsf_remote_addr_v4,
-		.mask_v4 = &filter->tsf_remote_mask_v4,
-		.addr_v6 = filter->tsf_remote_addr_v6,
-		.prefix_v6 = &filter->tsf_remote_prefix_v6,
-		.addr_flag = TCPSTATS_FILTER_REMOTE_ADDR,
-		.v6_flag = TCPSTATS_FILTER_REMOTE_IS_V6,
-	};
+	struct tcpstats_address address;
+	int error;
 
-	return (parse_addr(parser, &fields));
+	error = parse_addr(parser, &address);
+	if (error != 0)
+		return (error);
+	filter->tsf_flags |= TCPSTATS_FILTER_REMOTE_ADDR |
+	    (address.is_v6 ? TCPSTATS_FILTER_REMOTE_IS_V6 : 0);
+	filter->tsf_remote_addr_v4 = address.addr_v4;
+	filter->tsf_remote_mask_v4 = address.mask_v4;
+	memcpy(filter->tsf_remote_addr_v6, address.addr_v6,
+	    sizeof(address.addr_v6));
+	filter->tsf_remote_prefix_v6 = address.prefix_v6;
+	return (0);
 }
 
 static int
@@ -241,7 +241,7 @@ parse_keyword(struct parser *parser, const struct tcpstats_keyword *keywords,
 
 	keyword = tcpstats_scan_keyword(scan, keywords, count, ',');
 	if (keyword == NULL) {
-		next = tcpstats_peek(scan);
+		next = *scan->at;
 		refuse_item(parser, scan->at,
 		    next == ',' || next == ' ' ? missing : unknown);
 	}
@@ -265,18 +265,31 @@ parse_state(struct parser *parser)
 	return (0);
 }
 
+static int
+parse_states(struct parser *parser)
+{
+	int error;
+
+	do
+		error = parse_state(parser);
+	while (error == 0 && next_item(&parser->scan));
+	return (error);
+}
+
 /* Groups are added up: an overlap, as in "default,rtt", means no harm. */
 static int
-parse_group(struct parser *parser)
+parse_groups(struct parser *parser)
 {
 	const struct tcpstats_keyword *group;
 
-	group = parse_keyword(parser, tcpstats_group_names,
-	    TCPSTATS_NITEMS(tcpstats_group_names), "field group missing",
-	    "unknown field group");
-	if (group == NULL)
-		return (EINVAL);
-	parser->filter.tsf_field_mask |= group->tk_value;
+	do {
+		group = parse_keyword(parser, tcpstats_group_names,
+		    TCPSTATS_NITEMS(tcpstats_group_names),
+		    "field group missing", "unknown field group");
+		if (group == NULL)
+			return (EINVAL);
+		parser->filter.tsf_field_mask |= group->tk_value;
+	} while (next_item(&parser->scan));
 	return (0);
 }
 
@@ -284,8 +297,8 @@ static int
 parse_format(struct parser *parser)
 {
 	static const struct tcpstats_keyword formats[] = {
-		{ TCPSTATS_WORD("compact"), TCPSTATS_FORMAT_COMPACT },
-		{ TCPSTATS_WORD("full"), TCPSTATS_FORMAT_FULL },
+		{ "compact", TCPSTATS_FORMAT_COMPACT },
+		{ "full", TCPSTATS_FORMAT_FULL },
 	};
 	const struct tcpstats_keyword *format;
 
@@ -294,56 +307,47 @@ parse_format(struct parser *parser)
 	if (format == NULL)
 		return (EINVAL);
 	parser->filter.tsf_format = format->tk_value;
+	/* The other directives of one value take a ',' for a part of it. */
+	if (*parser->scan.at == ',')
+		return (tcpstats_refuse(&parser->scan, parser->scan.at,
+		    tcpstats_find_stop(parser->scan.at, no_stops),
+		    "directive takes one value"));
 	return (0);
 }
 
 static const struct directive directives[NDIRECTIVES] = {
-	[LOCAL_PORT] = { TCPSTATS_WORD("local_port"), LIST, parse_local_port },
-	[REMOTE_PORT] = { TCPSTATS_WORD("remote_port"), LIST,
-	    parse_remote_port },
-	[LOCAL_ADDR] = { TCPSTATS_WORD("local_addr"), ONE_VALUE,
-	    parse_local_addr },
-	[REMOTE_ADDR] = { TCPSTATS_WORD("remote_addr"), ONE_VALUE,
-	    parse_remote_addr },
-	[IPV4_ONLY] = { TCPSTATS_WORD("ipv4_only"), NOTHING, parse_ipv4_only },
-	[IPV6_ONLY] = { TCPSTATS_WORD("ipv6_only"), NOTHING, parse_ipv6_only },
-	[EXCLUDE] = { TCPSTATS_WORD("exclude"), LIST, parse_state },
-	[INCLUDE_STATE] = { TCPSTATS_WORD("include_state"), LIST, parse_state },
-	[FIELDS] = { TCPSTATS_WORD("fields"), LIST, parse_group },
-	[FORMAT] = { TCPSTATS_WORD("format"), ONE_VALUE, parse_format },
+	[LOCAL_PORT] = { "local_port", true, parse_local_port },
+	[REMOTE_PORT] = { "remote_port", true, parse_remote_port },
+	[LOCAL_ADDR] = { "local_addr", true, parse_local_addr },
+	[REMOTE_ADDR] = { "remote_addr", true, parse_remote_addr },
+	[IPV4_ONLY] = { "ipv4_only", false, parse_ipv4_only },
+	[IPV6_ONLY] = { "ipv6_only", false, parse_ipv6_only },
+	[EXCLUDE] = { "exclude", true, parse_states },
+	[INCLUDE_STATE] = { "include_state", true, parse_states },
+	[FIELDS] = { "fields", true, parse_groups },
+	[FORMAT] = { "format", true, parse_format },
 };
 
 /* Move behind "=VALUE", or see that there is none. */
 static int
 parse_value(struct parser *parser, const struct directive *directive)
 {
-	static const char no_stops[2] = { ' ', ' ' };
 	struct tcpstats_scan *scan = &parser->scan;
-	bool has_value = tcpstats_peek(scan) == '=';
-	int error;
+	bool has_value = *scan->at == '=';
 
-	if (directive->takes == NOTHING) {
+	if (!directive->takes_value) {
 		if (has_value)
 			return (tcpstats_refuse(scan, scan->at,
-			    tcpstats_find_stop(scan, scan->at, no_stops),
+			    tcpstats_find_stop(scan->at, no_stops),
 			    "flag takes no value"));
 		return (directive->parse(parser));
 	}
 	if (has_value)
 		scan->at++;
-	if (tcpstats_peek(scan) == ' ')
+	if (*scan->at == ' ')
 		return (
 		    tcpstats_refuse(scan, scan->at, scan->at, "value missing"));
-	error = directive->parse(parser);
-	while (error == 0 && tcpstats_peek(scan) == ',') {
-		if (directive->takes != LIST)
-			return (tcpstats_refuse(scan, scan->at,
-			    tcpstats_find_stop(scan, scan->at, no_stops),
-			    "directive takes one value"));
-		scan->at++;
-		error = directive->parse(parser);
-	}
-	return (error);
+	return (directive->parse(parser));
 }
 
 static int
@@ -352,17 +356,19 @@ parse_directive(struct parser *parser)
 	static const char name_stops[2] = { '=', '=' };
 	const uint32_t states = 1U << EXCLUDE | 1U << INCLUDE_STATE;
 	struct tcpstats_scan *scan = &parser->scan;
+	const char *end;
 	uint32_t id = 0;
 
 	scan->directive = scan->at;
+	end = tcpstats_read_word(scan);
 	while (id < NDIRECTIVES &&
-	    !tcpstats_scan_word(scan, directives[id].name, directives[id].len,
-		'='))
+	    !tcpstats_same_word(directives[id].name, scan->word))
 		id++;
-	if (id == NDIRECTIVES)
+	if (id == NDIRECTIVES || (*end != '=' && *end != ' '))
 		return (tcpstats_refuse(scan, scan->at,
-		    tcpstats_find_stop(scan, scan->at, name_stops),
+		    tcpstats_find_stop(scan->at, name_stops),
 		    "unknown directive"));
+	scan->at = end;
 	if ((parser->given & 1U << id) != 0)
 		return (tcpstats_refuse(scan, scan->directive, scan->at,
 		    "directive is given twice"));
@@ -399,26 +405,20 @@ finish(struct parser *parser)
 		    filter->tsf_format);
 }
 
-int
-tcpstats_filter_parse(const char *text, size_t len,
-    struct tcpstats_filter *filter, struct tcpstats_filter_error *error)
+/* Not inlined, so that the empty text does not pay for this stack frame. */
+static __noinline int
+parse_text(const char *text, size_t len, struct tcpstats_filter *filter,
+    struct tcpstats_filter_error *error)
 {
 	struct parser parser;
 	int status;
 
-	if (len > TCPSTATS_FILTER_MAXLEN) {
-		tcpstats_error_set(error, TCPSTATS_FILTER_MAXLEN,
-		    len - TCPSTATS_FILTER_MAXLEN,
-		    "filter is longer than 511 bytes");
-		return (ENAMETOOLONG);
-	}
-	parser.scan = (struct tcpstats_scan) {
-		.text = text,
-		.end = text + len,
-		.at = text,
-		.error = error,
-	};
-	tcpstats_filter_init(&parser.filter);
+	memcpy(parser.text, text, len);
+	parser.text[len] = ' ';
+	parser.scan.text = parser.scan.at = parser.text;
+	parser.scan.end = parser.text + len;
+	parser.scan.error = error;
+	parser.filter = tcpstats_filter_default;
 	parser.filter.tsf_field_mask = 0;
 	parser.given = parser.states = 0;
 	parser.v4 = parser.v6 = false;
@@ -430,4 +430,22 @@ tcpstats_filter_parse(const char *text, size_t len,
 	finish(&parser);
 	*filter = parser.filter;
 	return (0);
+}
+
+int
+tcpstats_filter_parse(const char *text, size_t len,
+    struct tcpstats_filter *filter, struct tcpstats_filter_error *error)
+{
+
+	if (len == 0) {
+		*filter = tcpstats_filter_default;
+		return (0);
+	}
+	if (len > TCPSTATS_FILTER_MAXLEN) {
+		tcpstats_error_set(error, TCPSTATS_FILTER_MAXLEN,
+		    len - TCPSTATS_FILTER_MAXLEN,
+		    "filter is longer than 511 bytes");
+		return (ENAMETOOLONG);
+	}
+	return (parse_text(text, len, filter, error));
 }

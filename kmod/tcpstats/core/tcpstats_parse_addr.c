@@ -18,6 +18,7 @@ static const char address_stops[2] = { '/', '/' };
 
 static const struct tcpstats_number_rules octet_rules = {
 	.max = 255,
+	.max_digits = 3,
 	.stops = { '.', '/' },
 	.missing = "octet missing in IPv4 address",
 	.not_a_number = "octet of IPv4 address is not a number",
@@ -27,6 +28,7 @@ static const struct tcpstats_number_rules octet_rules = {
 
 static const struct tcpstats_number_rules prefix_v4_rules = {
 	.max = 32,
+	.max_digits = 2,
 	.stops = { ' ', ' ' },
 	.missing = "prefix length missing",
 	.not_a_number = "prefix length is not a number",
@@ -36,6 +38,7 @@ static const struct tcpstats_number_rules prefix_v4_rules = {
 
 static const struct tcpstats_number_rules prefix_v6_rules = {
 	.max = 128,
+	.max_digits = 3,
 	.stops = { ' ', ' ' },
 	.missing = "prefix length missing",
 	.not_a_number = "prefix length is not a number",
@@ -50,7 +53,7 @@ refuse_address(const struct tcpstats_scan *scan, const char *begin,
 {
 
 	return (tcpstats_refuse(scan, begin,
-	    tcpstats_find_stop(scan, begin, address_stops), message));
+	    tcpstats_find_stop(begin, address_stops), message));
 }
 
 static int
@@ -58,80 +61,64 @@ scan_v4(struct tcpstats_scan *scan, uint32_t *addr)
 {
 	const char *begin = scan->at;
 	uint32_t host = 0, octet;
-	int error;
+	int count = 0, error;
 
-	for (int left = V4_OCTETS - 1; left >= 0; left--) {
+	for (;;) {
 		error = tcpstats_scan_number(scan, &octet_rules, &octet);
 		if (error != 0)
 			return (error);
 		host = host << 8 | octet;
-		if ((tcpstats_peek(scan) == '.') != (left > 0))
-			return (refuse_address(scan, begin,
-			    "IPv4 address does not have four octets"));
-		if (left > 0)
-			scan->at++;
+		count++;
+		if (count == V4_OCTETS || *scan->at != '.')
+			break;
+		scan->at++;
 	}
+	if (count < V4_OCTETS || *scan->at == '.')
+		return (refuse_address(scan, begin,
+		    "IPv4 address does not have four octets"));
 	*addr = htonl(host);
 	return (0);
 }
 
-/* The value of a hexadecimal digit, or 16. */
-static unsigned int
-hex_value(char c)
-{
+/* The value of a hexadecimal digit, plus 1; 0 for other bytes. */
+static const uint8_t hex_digits[UINT8_MAX + 1] =
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\1\2\3\4\5\6\7\10\11\12\0\0\0\0\0\0"
+    "\0\13\14\15\16\17\20\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\13\14\15\16\17\20";
 
-	if (c >= '0' && c <= '9')
-		return ((unsigned int)(c - '0'));
-	if (c >= 'a' && c <= 'f')
-		return ((unsigned int)(c - 'a') + 10);
-	if (c >= 'A' && c <= 'F')
-		return ((unsigned int)(c - 'A') + 10);
-	return (16);
-}
-
+/* Say what is wrong with the group that begins there. */
 static int
-scan_group(struct tcpstats_scan *scan, uint8_t group[2])
+refuse_group(const struct tcpstats_scan *scan, const char *begin)
 {
-	const char *begin = scan->at, *at, *stop;
-	unsigned int digit, value = 0;
+	const char *end = tcpstats_find_stop(begin, group_stops);
+	const char *at = begin;
 
-	for (at = begin; at < scan->end; at++) {
-		digit = hex_value(*at);
-		if (digit == 16)
-			break;
-		value = value << 4 | digit;
+	while (at < end && hex_digits[(uint8_t)*at] != 0)
+		at++;
+	return (tcpstats_refuse(scan, begin, end,
+	    at != end ? "group of IPv6 address is not hexadecimal" :
+		at == begin ?
+			"group missing in IPv6 address" :
+			"group of IPv6 address is longer than four digits"));
+}
+
+/* How many hexadecimal digits are there?  *value is that of the last four. */
+static size_t
+read_hex(const char *at, uint16_t *value)
+{
+	uint32_t digit, number = 0;
+	size_t count = 0;
+
+	while ((digit = hex_digits[(uint8_t)at[count]]) != 0) {
+		number = (number << 4) + digit - 1;
+		count++;
 	}
-	stop = tcpstats_find_stop(scan, at, group_stops);
-	if (stop != at)
-		return (tcpstats_refuse(scan, begin, stop,
-		    "group of IPv6 address is not hexadecimal"));
-	if (at == begin)
-		return (tcpstats_refuse(scan, begin, at,
-		    "group missing in IPv6 address"));
-	if (at - begin > 4)
-		return (tcpstats_refuse(scan, begin, at,
-		    "group of IPv6 address is longer than four digits"));
-	scan->at = at;
-	group[0] = (uint8_t)(value >> 8);
-	group[1] = (uint8_t)value;
-	return (0);
-}
-
-static bool
-at_gap(const struct tcpstats_scan *scan)
-{
-
-	return (scan->end - scan->at >= 2 && scan->at[0] == ':' &&
-	    scan->at[1] == ':');
-}
-
-/* Is nothing left of the address but perhaps its prefix length? */
-static bool
-at_address_end(const struct tcpstats_scan *scan)
-{
-	char next = tcpstats_peek(scan);
-
-	return (next == ' ' || next == '/');
+	*value = (uint16_t)number;
+	return (count);
 }
 
 /*
@@ -139,42 +126,54 @@ at_address_end(const struct tcpstats_scan *scan)
  * from gap on behind "::", which stands for the zeros that are left.
  */
 static void
-open_gap(uint8_t addr[2 * V6_GROUPS], unsigned int count, unsigned int gap)
+open_gap(uint16_t groups[V6_GROUPS], unsigned int count, unsigned int gap)
 {
-	unsigned int behind = 2 * (count - gap);
+	unsigned int to = V6_GROUPS;
 
-	memmove(&addr[2 * V6_GROUPS - behind], &addr[2 * gap], behind);
-	memset(&addr[2 * gap], 0, 2 * V6_GROUPS - behind - 2 * gap);
+	while (count > gap) {
+		groups[--to] = groups[--count];
+		groups[count] = 0;
+	}
 }
 
 static int
 scan_v6(struct tcpstats_scan *scan, uint8_t addr[2 * V6_GROUPS])
 {
-	const char *begin = scan->at;
+	const char *begin = scan->at, *at = begin;
+	uint16_t groups[V6_GROUPS] = { 0 }; /* network byte order */
 	unsigned int count = 0, gap = 0;
+	size_t digits;
+	uint16_t value;
 	bool has_gap = false;
-	int error;
 
-	do {
-		if (at_gap(scan)) {
+	/* A gap is known by the second ':', the first ends a group elsewhere.
+	 */
+	if (*at == ':' && *++at != ':')
+		return (refuse_group(scan, begin));
+	for (;;) {
+		if (*at == ':') {
 			if (has_gap)
 				return (refuse_address(scan, begin,
 				    "IPv6 address has two '::'"));
 			has_gap = true;
 			gap = count;
-			scan->at += 2;
-			if (at_address_end(scan))
+			at++;
+			if (tcpstats_is_stop(at, address_stops))
 				break;
-		} else if (count > 0)
-			scan->at++; /* the ':' that ended the last group */
+		}
 		if (count == V6_GROUPS)
 			return (refuse_address(scan, begin,
 			    "IPv6 address has more than eight groups"));
-		error = scan_group(scan, &addr[2 * count]);
-		if (error != 0)
-			return (error);
-		count++;
-	} while (!at_address_end(scan));
+		digits = read_hex(at, &value);
+		if (digits == 0 || digits > 4 ||
+		    !tcpstats_is_stop(at + digits, group_stops))
+			return (refuse_group(scan, at));
+		groups[count++] = htons(value);
+		at += digits;
+		if (*at != ':')
+			break;
+		at++;
+	}
 	if (has_gap && count == V6_GROUPS)
 		return (refuse_address(scan, begin,
 		    "IPv6 address has eight groups beside '::'"));
@@ -182,7 +181,9 @@ scan_v6(struct tcpstats_scan *scan, uint8_t addr[2 * V6_GROUPS])
 		return (refuse_address(scan, begin,
 		    "IPv6 address has fewer than eight groups"));
 	if (has_gap)
-		open_gap(addr, count, gap);
+		open_gap(groups, count, gap);
+	memcpy(addr, groups, sizeof(groups));
+	scan->at = at;
 	return (0);
 }
 
@@ -192,57 +193,75 @@ looks_like_v6(const struct tcpstats_scan *scan)
 {
 	const char *at = scan->at;
 
-	while (at < scan->end && *at != ':' && *at != ' ' &&
-	    *at != octet_stops[0] && *at != octet_stops[1])
+	/* All that is before it where the address is good: passed quickly. */
+	while (hex_digits[(uint8_t)*at] != 0)
 		at++;
-	return (at < scan->end && *at == ':');
+	while (*at != ':' && !tcpstats_is_stop(at, octet_stops))
+		at++;
+	return (*at == ':');
 }
 
-/* Move behind "/PREFIX"; where there is none the prefix is the longest. */
 static int
-scan_prefix(struct tcpstats_scan *scan,
-    const struct tcpstats_number_rules *rules, uint32_t *prefix)
+refuse_host_bits(const struct tcpstats_scan *scan, const char *begin)
 {
 
-	if (tcpstats_peek(scan) != '/') {
-		*prefix = rules->max;
+	return (tcpstats_refuse(scan, begin, scan->at,
+	    "address has bits set behind the prefix"));
+}
+
+static int
+scan_v4_prefix(struct tcpstats_scan *scan, struct tcpstats_address *address)
+{
+	const char *begin = scan->at;
+	uint32_t prefix;
+	int error;
+
+	error = scan_v4(scan, &address->addr_v4);
+	if (error != 0)
+		return (error);
+	address->mask_v4 = UINT32_MAX;
+	if (*scan->at != '/')
 		return (0);
-	}
 	scan->at++;
-	return (tcpstats_scan_number(scan, rules, prefix));
+	error = tcpstats_scan_number(scan, &prefix_v4_rules, &prefix);
+	if (error != 0)
+		return (error);
+	address->mask_v4 = prefix == 0 ? 0 : htonl(UINT32_MAX << (32 - prefix));
+	if ((address->addr_v4 & ~address->mask_v4) != 0)
+		return (refuse_host_bits(scan, begin));
+	return (0);
+}
+
+static int
+scan_v6_prefix(struct tcpstats_scan *scan, struct tcpstats_address *address)
+{
+	const char *begin = scan->at;
+	uint32_t prefix;
+	int error;
+
+	address->is_v6 = true;
+	error = scan_v6(scan, address->addr_v6);
+	if (error != 0)
+		return (error);
+	address->prefix_v6 = 128;
+	if (*scan->at != '/')
+		return (0);
+	scan->at++;
+	error = tcpstats_scan_number(scan, &prefix_v6_rules, &prefix);
+	if (error != 0)
+		return (error);
+	address->prefix_v6 = (uint8_t)prefix;
+	if (tcpstats_v6_has_host_bits(address->addr_v6, prefix))
+		return (refuse_host_bits(scan, begin));
+	return (0);
 }
 
 int
 tcpstats_scan_address(struct tcpstats_scan *scan,
     struct tcpstats_address *address)
 {
-	const char *begin = scan->at;
-	uint32_t prefix;
-	bool host_bits;
-	int error;
 
-	address->is_v6 = looks_like_v6(scan);
-	if (address->is_v6) {
-		error = scan_v6(scan, address->addr_v6);
-		if (error == 0)
-			error = scan_prefix(scan, &prefix_v6_rules, &prefix);
-		if (error != 0)
-			return (error);
-		address->prefix_v6 = (uint8_t)prefix;
-		host_bits = tcpstats_v6_has_host_bits(address->addr_v6, prefix);
-	} else {
-		error = scan_v4(scan, &address->addr_v4);
-		if (error == 0)
-			error = scan_prefix(scan, &prefix_v4_rules, &prefix);
-		if (error != 0)
-			return (error);
-		address->mask_v4 = prefix == 0 ?
-		    0 :
-		    htonl(UINT32_MAX << (32 - prefix));
-		host_bits = (address->addr_v4 & ~address->mask_v4) != 0;
-	}
-	if (host_bits)
-		return (tcpstats_refuse(scan, begin, scan->at,
-		    "address has bits set behind the prefix"));
-	return (0);
+	memset(address, 0, sizeof(*address));
+	return (looks_like_v6(scan) ? scan_v6_prefix(scan, address) :
+				      scan_v4_prefix(scan, address));
 }

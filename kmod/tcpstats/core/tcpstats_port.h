@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The little that the core takes from where it is compiled: errno values,
- * memcpy() and its kin, htons() and its kin.
+ * memcpy() and its kin, htons() and its kin, __noinline.
  */
 #ifndef _TCPSTATS_PORT_H_
 #define _TCPSTATS_PORT_H_
@@ -16,6 +16,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#endif
+
+#ifndef __noinline /* FreeBSD has it */
+#define __noinline __attribute__((__noinline__))
 #endif
 
 #define TCPSTATS_NITEMS(array) (sizeof(array) / sizeof((array)[0]))

@@ -22,12 +22,10 @@ tcpstats_error_set(struct tcpstats_filter_error *error, size_t offset,
 }
 
 const char *
-tcpstats_find_stop(const struct tcpstats_scan *scan, const char *from,
-    const char stops[2])
+tcpstats_find_stop(const char *from, const char stops[2])
 {
 
-	while (from < scan->end && *from != ' ' && *from != stops[0] &&
-	    *from != stops[1])
+	while (!tcpstats_is_stop(from, stops))
 		from++;
 	return (from);
 }
@@ -38,7 +36,7 @@ tcpstats_refuse(const struct tcpstats_scan *scan, const char *begin,
 {
 	const char *byte;
 
-	for (byte = scan->directive; byte < scan->end && *byte != ' '; byte++)
+	for (byte = scan->directive; *byte != ' '; byte++)
 		if (*byte < ' ' || *byte > '~') {
 			begin = byte;
 			end = byte + 1;
@@ -50,70 +48,48 @@ tcpstats_refuse(const struct tcpstats_scan *scan, const char *begin,
 	return (EINVAL);
 }
 
-static char
-lower_case(char c)
-{
-
-	return (c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c);
-}
-
-bool
-tcpstats_scan_word(struct tcpstats_scan *scan, const char *word, size_t len,
-    char stop)
-{
-	const char *at = scan->at;
-	size_t left = (size_t)(scan->end - at);
-
-	if (left < len)
-		return (false);
-	for (size_t i = 0; i < len; i++)
-		if (lower_case(at[i]) != word[i])
-			return (false);
-	if (left > len && at[len] != ' ' && at[len] != stop)
-		return (false);
-	scan->at = at + len;
-	return (true);
-}
+/* As a chart of ASCII. */
+const char tcpstats_lower_case[UINT8_MAX + 1] =
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+    "0123456789\0\0\0\0\0\0"
+    "\0abcdefghijklmno"
+    "pqrstuvwxyz\0\0\0\0_"
+    "\0abcdefghijklmno"
+    "pqrstuvwxyz";
 
 const struct tcpstats_keyword *
 tcpstats_scan_keyword(struct tcpstats_scan *scan,
     const struct tcpstats_keyword *keywords, size_t count, char stop)
 {
-	const char first = lower_case(tcpstats_peek(scan));
+	const char *end = tcpstats_read_word(scan);
 
+	if (*end != stop && *end != ' ')
+		return (NULL);
 	for (size_t i = 0; i < count; i++)
-		if (keywords[i].tk_name[0] == first &&
-		    tcpstats_scan_word(scan, keywords[i].tk_name,
-			keywords[i].tk_len, stop))
+		if (tcpstats_same_word(keywords[i].tk_name, scan->word)) {
+			scan->at = end;
 			return (&keywords[i]);
+		}
 	return (NULL);
 }
 
-int
-tcpstats_scan_number(struct tcpstats_scan *scan,
-    const struct tcpstats_number_rules *rules, uint32_t *value)
+void
+tcpstats_refuse_number(const struct tcpstats_scan *scan,
+    const struct tcpstats_number_rules *rules)
 {
-	const char *begin = scan->at, *at, *stop;
-	uint32_t digit, number = 0;
+	const char *begin = scan->at, *at = begin;
+	const char *end = tcpstats_find_stop(begin, rules->stops);
+	const char *message = rules->too_large;
 
-	for (at = begin; at < scan->end; at++) {
-		digit = (uint32_t)(unsigned char)*at - '0';
-		if (digit > 9)
-			break;
-		if (number <= rules->max)
-			number = number * 10 + digit;
-	}
-	stop = tcpstats_find_stop(scan, at, rules->stops);
-	if (stop != at)
-		return (
-		    tcpstats_refuse(scan, begin, stop, rules->not_a_number));
-	if (at == begin)
-		return (tcpstats_refuse(scan, begin, at, rules->missing));
-	if (*begin == '0' && at - begin > 1)
-		return (tcpstats_refuse(scan, begin, at, rules->leading_zero));
-	if (number > rules->max)
-		return (tcpstats_refuse(scan, begin, at, rules->too_large));
-	scan->at = at;
-	*value = number;
-	return (0);
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	if (at != end)
+		message = rules->not_a_number;
+	else if (at == begin)
+		message = rules->missing;
+	else if (*begin == '0' && at - begin > 1)
+		message = rules->leading_zero;
+	tcpstats_refuse(scan, begin, end, message);
 }

@@ -33,6 +33,7 @@
 #include <sys/jail.h>
 #include <sys/lock.h>
 #include <sys/priv.h>
+#include <sys/proc.h>
 #include <sys/rwlock.h>
 #include <sys/smr.h>
 #include <sys/socket.h>

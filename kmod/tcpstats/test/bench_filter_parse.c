@@ -3,7 +3,8 @@
  *
  * What a call of the filter parser costs: bench_filter_parse [-n CALLS]
  * [-s SAMPLES] [WORKLOAD ...].  Prints a line a workload, its name and the
- * nanoseconds per call of each sample, separated by tabs.
+ * nanoseconds per call of each sample, separated by tabs.  With -l instead
+ * the names of the workloads and their budgets, for callgrind.sh.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -17,29 +18,34 @@
 
 struct workload {
 	const char *name;
+	/* Instructions per call, gcc -O2 on x86-64; 0 where there is none. */
+	unsigned int budget;
 	const char *text;
 };
 
 static const struct workload workloads[] = {
-	{ "empty", "" },
-	{ "single_port", "local_port=443" },
-	{ "multi_port", "local_port=443,8443,8080,80,3000,9090,5432,6379" },
-	{ "exclude_states", "exclude=listen,timewait,syn_sent,closing" },
-	{ "ipv4_cidr", "local_addr=10.0.0.0/24 local_port=443" },
-	{ "ipv6_compressed", "remote_addr=2001:db8::1 remote_port=80" },
-	{ "ipv6_full", "local_addr=2001:0db8:0000:0000:0000:0000:0000:0001" },
-	{ "complex_combo",
+	{ "empty", 29, "" },
+	{ "single_port", 352, "local_port=443" },
+	{ "multi_port", 1135,
+	    "local_port=443,8443,8080,80,3000,9090,5432,6379" },
+	{ "exclude_states", 1158, "exclude=listen,timewait,syn_sent,closing" },
+	{ "ipv4_cidr", 809, "local_addr=10.0.0.0/24 local_port=443" },
+	{ "ipv6_compressed", 804, "remote_addr=2001:db8::1 remote_port=80" },
+	{ "ipv6_full", 866,
+	    "local_addr=2001:0db8:0000:0000:0000:0000:0000:0001" },
+	{ "complex_combo", 2074,
 	    "local_port=443,8443 exclude=listen,timewait "
 	    "local_addr=10.0.0.0/24 ipv4_only format=full" },
-	{ "worst_case",
+	{ "worst_case", 4913,
 	    "local_port=1,2,3,4,5,6,7,8 remote_port=1,2,3,4,5,6,7,8 "
 	    "exclude=listen,timewait,syn_sent,syn_received,closing "
 	    "local_addr=10.0.0.0/8 remote_addr=192.168.0.0/16 "
 	    "format=full fields=all" },
-	{ "uppercase_stress",
+	{ "uppercase_stress", 2074,
 	    "LOCAL_PORT=443,8443 EXCLUDE=LISTEN,TIMEWAIT "
 	    "LOCAL_ADDR=10.0.0.0/24 IPV4_ONLY FORMAT=FULL" },
-	{ "rejected", "local_port=443 exclude=listen local_addr=10.0.0.1/24" },
+	{ "rejected", 0,
+	    "local_port=443 exclude=listen local_addr=10.0.0.1/24" },
 };
 #define NWORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
 
@@ -78,13 +84,21 @@ run(const struct workload *workload, unsigned long calls, unsigned long samples)
 	fflush(stdout);
 }
 
+static void
+list_workloads(void)
+{
+
+	for (size_t i = 0; i < NWORKLOADS; i++)
+		printf("%s\t%u\n", workloads[i].name, workloads[i].budget);
+}
+
 static int
 usage(void)
 {
 
 	fprintf(stderr,
 	    "usage: bench_filter_parse [-n calls] [-s samples] "
-	    "[workload ...]\nworkloads:");
+	    "[workload ...]\n       bench_filter_parse -l\nworkloads:");
 	for (size_t i = 0; i < NWORKLOADS; i++)
 		fprintf(stderr, " %s", workloads[i].name);
 	fputc('\n', stderr);
@@ -107,7 +121,11 @@ main(int argc, char **argv)
 	unsigned long calls = 1000000, samples = 5;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:s:")) != -1) {
+	while ((option = getopt(argc, argv, "ln:s:")) != -1) {
+		if (option == 'l') {
+			list_workloads();
+			return (0);
+		}
 		if (option == 'n')
 			calls = strtoul(optarg, NULL, 10);
 		else if (option == 's')
