@@ -27,7 +27,7 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust freebsd-module test-demo ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -41,7 +41,11 @@ dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
 	@cp -R kmod/tcpstats/tcpstats.h kmod/tcpstats/core kmod/tcpstats/test dist/kmod/tcpstats/
 
 .PHONY: freebsd
-freebsd: setup ## cross-build the kernel module for FreeBSD 14 and 15
+freebsd: freebsd-module ## cross-build everything for FreeBSD 14 and 15 into dist/
+	@scripts/freebsd-rust.sh
+
+.PHONY: freebsd-module
+freebsd-module: setup ## cross-build and check the kernel module alone
 	$(MAKE) --no-print-directory -C kmod/tcpstats/cross
 
 .PHONY: lint
@@ -84,19 +88,6 @@ kmod-test: ## the FreeBSD module in a user-space kernel: rules, races, failures
 	$(KERNEL_TEST) test CC=gcc
 	$(KERNEL_TEST) asan CC=clang-14
 	$(KERNEL_TEST) tsan CC=gcc
-
-.PHONY: fuzz
-fuzz: ## fuzz filters, the ioctl filter and device calls for FUZZ_TIME seconds each
-	$(MAKE) --no-print-directory -C kmod/tcpstats/fuzz fuzz
-
-.PHONY: fuzz-short
-fuzz-short: ## the same for some thousand inputs, always the same
-	$(MAKE) --no-print-directory -C kmod/tcpstats/fuzz fuzz-short
-
-.PHONY: tools
-tools: ## build the C tools: readers, load generator, benchmarks
-	$(MAKE) --no-print-directory -C kmod/tcpstats/tools CC=gcc
-	$(MAKE) --no-print-directory -C kmod/tcpstats/tools CC=clang-14
 
 .PHONY: test-rust
 test-rust: ## every Rust test; those of the lab and the device need root

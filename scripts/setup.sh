@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Install what building, testing and the lab need, on Debian and its kin.
+# Install what building, testing and the lab need, on Debian and its kin; with
+# the argument `freebsd` also what building Rust for FreeBSD needs.
 # Says what is missing before it installs; installs nothing twice.
 set -euo pipefail
 
@@ -28,6 +29,12 @@ packages=(
 	"util-linux /usr/bin/flock"
 	"valgrind /usr/bin/valgrind"
 )
+# A second Rust, of 1.4 GB, beside the one that the user has.
+packages_freebsd=(
+	"cargo-web /usr/share/doc/cargo-web"
+	"rust-web-src /usr/share/doc/rust-web-src"
+	"rustc-web /usr/share/doc/rustc-web"
+)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() {
@@ -44,6 +51,15 @@ as_root() {
 		die "root is needed to install packages: run as root, or install sudo"
 	fi
 }
+
+case "$*" in
+'') ;;
+freebsd) packages+=("${packages_freebsd[@]}") ;;
+*)
+	echo "usage: setup.sh [freebsd]" >&2
+	exit 2
+	;;
+esac
 
 missing=()
 for entry in "${packages[@]}"; do
@@ -86,7 +102,10 @@ else
 	say "installing with apt-get: ${missing[*]}"
 	as_root apt-get update -qq
 	without_services as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+		apt-get install -y -qq --no-install-recommends --no-remove \
+		"${missing[@]}" >/dev/null ||
+		die "apt-get could not install them; if another package is in the" \
+			"way of one, such as Debian's rustup or rustc, remove it first"
 	disable_new_services "${missing[@]}"
 fi
 

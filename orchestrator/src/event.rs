@@ -274,6 +274,14 @@ impl VmOutcome {
     }
 }
 
+impl VmOutcome {
+    /// Whether the VM was driven to its end, so that its tests decided.
+    #[must_use]
+    pub fn is_of_tests(self) -> bool {
+        matches!(self, Self::Passed | Self::Failed)
+    }
+}
+
 impl fmt::Display for VmOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -281,7 +289,7 @@ impl fmt::Display for VmOutcome {
 }
 
 /// Why something went wrong, for a person who has to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cause {
     /// What happened, one line.
     pub what: String,

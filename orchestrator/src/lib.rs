@@ -5,6 +5,8 @@
 //! inventory → plan → one pipeline of stages a VM → events → event log on disk
 //! → projections. See ARCHITECTURE.md for the map.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)] // see `tell`
+
 pub mod cli;
 pub mod event;
 pub mod event_log;
@@ -19,3 +21,4 @@ pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod ssh;
+mod tell;

@@ -13,6 +13,7 @@ use crate::projection::summary::{self, Look};
 use crate::projection::text::ColorChoice;
 use crate::projection::{Fold, Projection, StateHandle, View};
 use crate::runs;
+use crate::tell;
 
 /// What to replay, and how it is to be shown.
 #[derive(Debug, clap::Args)]
@@ -61,7 +62,7 @@ pub fn main(args: &Args) -> ExitCode {
     match replay(args, look, &mut io::stdout().lock(), &mut io::stderr()) {
         Ok(status) => status.into(),
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            tell::note(format_args!("error: {}", chain(&error)));
             ExitStatus::Usage.into()
         }
     }

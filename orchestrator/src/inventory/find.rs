@@ -19,13 +19,13 @@ const BUILTIN: &str = include_str!("builtin.toml");
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum FindError {
     /// The file is not readable.
-    #[error("the inventory {} could not be read: {source}", path.display())]
-    #[diagnostic(help("name another with --inventory, or see the built-in one for the format"))]
+    #[error("the inventory {} could not be read: {reason}", path.display())]
+    #[diagnostic(help("name another with --inventory, or in TCPSTATS_INVENTORY"))]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file is wrong.
     #[error(transparent)]
@@ -60,9 +60,9 @@ fn agreed_places() -> Vec<PathBuf> {
 }
 
 fn load_file(path: &Path) -> Result<Inventory, FindError> {
-    let unreadable = |source| FindError::Unreadable {
+    let unreadable = |reason| FindError::Unreadable {
         path: path.to_owned(),
-        source,
+        reason,
     };
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let whole = std::path::absolute(path).map_err(unreadable)?;

@@ -2,12 +2,15 @@
 //! TOML to [`Inventory`]. Every mistake is shown with its file, line and column.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource};
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{Deploy, HostKeys, Inventory, Limits, Vm, check};
@@ -36,7 +39,7 @@ pub struct Mistake {
 struct RawInventory {
     #[serde(default)]
     defaults: Settings,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "vms")]
     vm: Vec<Spanned<RawVm>>,
 }
 
@@ -45,7 +48,7 @@ struct RawInventory {
 #[serde(deny_unknown_fields)]
 struct Settings {
     target: Option<Spanned<String>>,
-    port: Option<u16>,
+    port: Option<Spanned<i64>>,
     user: Option<Spanned<String>>,
     identity: Option<Spanned<String>>,
     jump: Option<Spanned<String>>,
@@ -71,7 +74,7 @@ struct Settings {
 struct RawVm {
     name: Spanned<String>,
     host: Spanned<String>,
-    port: Option<u16>,
+    port: Option<Spanned<i64>>,
     user: Option<Spanned<String>>,
     identity: Option<Spanned<String>>,
     jump: Option<Spanned<String>>,
@@ -169,7 +172,7 @@ impl Source<'_> {
         Ok(Vm {
             name: self.checked(&vm.name, check::vm_name)?.to_owned(),
             host: self.checked(&vm.host, check::host)?.to_owned(),
-            port: vm.port.or(defaults.port),
+            port: self.port(vm.port.as_ref().or(defaults.port.as_ref()))?,
             user: self.text(vm.user.as_ref().or(defaults.user.as_ref()), check::user)?,
             identity: self.path(vm.identity.as_ref().or(defaults.identity.as_ref()))?,
             jump: self.text(vm.jump.as_ref().or(defaults.jump.as_ref()), check::jump)?,
@@ -199,6 +202,17 @@ impl Source<'_> {
                 },
             },
         })
+    }
+
+    fn port(&self, value: Option<&Spanned<i64>>) -> Result<Option<u16>, Box<Mistake>> {
+        let read = |value: &Spanned<i64>| match u16::try_from(*value.get_ref()) {
+            Ok(port @ 1..) => Ok(port),
+            _ => Err(self.mistake(
+                "a port is a number from 1 to 65535".into(),
+                vec![(value.span(), "this one")],
+            )),
+        };
+        value.map(read).transpose()
     }
 
     fn text(
@@ -264,6 +278,25 @@ impl Source<'_> {
         }
         Ok(duration)
     }
+}
+
+/// The list of VMs, with words for who wrote `[vm]`.
+fn vms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spanned<RawVm>>, D::Error> {
+    struct Vms;
+
+    impl<'de> Visitor<'de> for Vms {
+        type Value = Vec<Spanned<RawVm>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("each VM as `[[vm]]`, in two pairs of brackets")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, vms: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(vms))
+        }
+    }
+
+    deserializer.deserialize_seq(Vms)
 }
 
 #[cfg(test)]
@@ -353,7 +386,19 @@ mod tests {
             shown(&format!("{vm}limits = {{ tset = \"1s\" }}\n"))
         );
         insta::assert_snapshot!("syntax", shown(&format!("{vm}port = \n")));
-        insta::assert_snapshot!("wrong_type", shown(&format!("{vm}port = 70000\n")));
+        insta::assert_snapshot!(
+            "wrong_type",
+            shown(&format!("{vm}labels = {{ rack = 1 }}\n"))
+        );
+        for port in ["0", "-1", "70000"] {
+            let shown = shown(&format!("{vm}port = {port}\n"));
+            assert!(shown.contains("from 1 to 65535"), "{shown}");
+            assert!(shown.contains("vms.toml:4:8"), "{shown}");
+        }
+        insta::assert_snapshot!(
+            "single_brackets",
+            shown("[vm]\nname = \"a\"\nhost = \"h\"\n")
+        );
         insta::assert_snapshot!("duplicate_name", shown(&format!("{vm}\n{vm}")));
         insta::assert_snapshot!(
             "bad_host",

@@ -20,6 +20,7 @@ use super::state::{State, StateDir};
 use super::status::Status;
 use super::up::{Request, Up};
 use super::{Lab, down, exec, init, remains, up};
+use crate::tell;
 
 /// `lab exec` could not enter the host; as env(1) and chroot(1) have it.
 const CANNOT_ENTER: u8 = 125;
@@ -89,7 +90,7 @@ pub fn main(args: Args) -> ExitCode {
         _ => None,
     };
     dispatch(args).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        tell::note(format_args!("error: {error}"));
         failure.map_or_else(|| error.status().into(), ExitCode::from)
     })
 }
@@ -121,7 +122,7 @@ async fn perform(lab: &Lab, command: Command) -> Result<ExitCode, LabError> {
         Command::Down => {
             check_root()?;
             down::down(lab)?;
-            println!("lab {} is down: {}", lab.name, remains::NONE);
+            tell::out(format_args!("lab {} is down: {}", lab.name, remains::NONE));
         }
         Command::Status { json } => {
             check_root()?;
@@ -147,11 +148,14 @@ fn own_folder() -> Result<PathBuf, LabError> {
 }
 
 fn print_up(lab: &Lab, state: &State, how: &str) {
-    println!("lab {} is {how} on {}:", lab.name, state.subnet);
+    tell::out(format_args!(
+        "lab {} is {how} on {}:",
+        lab.name, state.subnet
+    ));
     for host in &state.hosts {
-        println!("  {:<10} root@{}", host.name, host.address);
+        tell::out(format_args!("  {:<10} root@{}", host.name, host.address));
     }
-    println!("inventory: {}", lab.dir.inventory().display());
+    tell::out(format_args!("inventory: {}", lab.dir.inventory().display()));
 }
 
 fn print_status(status: &Status, json: bool) -> Result<ExitCode, LabError> {
@@ -159,9 +163,9 @@ fn print_status(status: &Status, json: bool) -> Result<ExitCode, LabError> {
         let text = serde_json::to_string_pretty(status)
             .map_err(std::io::Error::from)
             .tried(|| "write the status as JSON".to_owned())?;
-        println!("{text}");
+        tell::out(text);
     } else {
-        print!("{status}");
+        tell::out(status.to_string().trim_end());
     }
     Ok(if status.is_good() {
         ExitCode::SUCCESS

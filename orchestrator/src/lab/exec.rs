@@ -13,6 +13,7 @@ use super::host::PATH;
 use super::processes::{self, Init};
 use super::signals::{self, Ending};
 use super::{Lab, namespaces};
+use crate::tell;
 
 /// What a shell returns for a command that it cannot find, and for one that
 /// it finds but cannot execute.
@@ -40,7 +41,10 @@ pub(super) async fn exec(lab: &Lab, host: &str, command: &[OsString]) -> Result<
                 ErrorKind::NotFound => NOT_FOUND,
                 _ => NOT_EXECUTABLE,
             };
-            eprintln!("error: {host}: {}: {error}", command[0].display());
+            tell::note(format_args!(
+                "error: {host}: {}: {error}",
+                command[0].display()
+            ));
             return Ok(status);
         }
     };

@@ -14,6 +14,7 @@ use super::rising::RisingHost;
 use super::signals::Ending;
 use super::state::{Lock, Program, State, StateDir};
 use super::{Lab, down, network, processes, remains, sshd, status};
+use crate::tell;
 
 /// What lab is wanted.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ async fn standing(
     if processes::inits(lab)?.is_empty() {
         let state = lab.dir.load().unwrap_or(None);
         if state.is_some() || !remains::find(lab, &[])?.is_empty() || !lab.dir.is_empty()? {
-            eprintln!("clearing away what is left of an earlier lab");
+            tell::note("clearing away what is left of an earlier lab");
             down::clear_away(lab, lock)?;
         }
         return Ok(None);

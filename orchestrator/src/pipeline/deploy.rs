@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Stage `deploy`: the programs and C sources that a run uses.
 //!
-//! What is uploaded is the folder that `make dist` fills:
+//! What is uploaded is the folder that `make dist` and `make freebsd` fill:
 //!
 //! ```text
 //! DIST/linux-amd64/kmod-integration   programs for one system and processor
+//! DIST/freebsd-14-arm64/tcpstats.ko   and, with a module, for one major release
 //! DIST/kmod/tcpstats/...              C sources, for all
 //! ```
 //!
@@ -80,7 +81,7 @@ impl Pipeline {
 
     fn uploads(&self, system: System, facts: &Facts) -> Result<Vec<Upload>, Failure> {
         let dist = &self.shared.dist;
-        let kind = format!("{}-{}", facts.os.to_lowercase(), facts.arch);
+        let kind = kind(system, facts)?;
         let bin = dist.join(&kind);
         let required: &[&str] = match system {
             System::Linux => &["kmod-integration", "tcp-echo", "tcpstats", "tcpstatsd"],
@@ -88,9 +89,7 @@ impl Pipeline {
         };
         let advice = match system {
             System::Linux => "build them with `make dist`, or name their folder with --dist",
-            System::FreeBsd => {
-                "put a build for that system there, or build on the VM and use --deploy none"
-            }
+            System::FreeBsd => "build them with `make freebsd`, or name their folder with --dist",
         };
         if let Some(missing) = required.iter().find(|name| !bin.join(name).is_file()) {
             return Err(Failure::infrastructure(
@@ -203,6 +202,30 @@ impl Pipeline {
     }
 }
 
+/// The folder of the programs for such a machine. A module fits the kernels of
+/// one major release of FreeBSD, a program any Linux.
+fn kind(system: System, facts: &Facts) -> Result<String, Failure> {
+    let Facts {
+        os_release, arch, ..
+    } = facts;
+    match system {
+        System::Linux => Ok(format!("linux-{arch}")),
+        System::FreeBsd => match major(os_release) {
+            Some(major) => Ok(format!("freebsd-{major}-{arch}")),
+            None => Err(Failure::infrastructure(
+                format!("this is no release of FreeBSD: {os_release:?}"),
+                "choose what is to be uploaded",
+                "see what `uname -r` says on the VM",
+            )),
+        },
+    }
+}
+
+/// 14 of `14.3-RELEASE-p2`.
+fn major(os_release: &str) -> Option<u32> {
+    os_release.split_once('.')?.0.parse().ok()
+}
+
 /// The regular files in `folder`, with links followed, as `to/...`.
 fn files_in(
     folder: &Path,
@@ -268,6 +291,45 @@ mod tests {
             .collect();
         assert_eq!(seen, [("bin/core/a.c", false), ("bin/run", true)]);
         assert!(files_in(dir.path(), "bin", 1, &mut Vec::new()).is_err());
+    }
+
+    fn kind_of(system: System, os_release: &str, arch: &str) -> Result<String, Failure> {
+        let facts = Facts {
+            os: String::new(),
+            os_release: os_release.to_owned(),
+            arch: arch.to_owned(),
+            hostname: String::new(),
+            boot_id: String::new(),
+        };
+        kind(system, &facts)
+    }
+
+    #[test]
+    fn programs_for_freebsd_are_those_of_its_major_release() {
+        for (os_release, arch, expected) in [
+            ("14.3-RELEASE", "amd64", "freebsd-14-amd64"),
+            ("14.4-RELEASE-p2", "arm64", "freebsd-14-arm64"),
+            ("15.0-RELEASE", "amd64", "freebsd-15-amd64"),
+            ("16.0-CURRENT", "arm64", "freebsd-16-arm64"),
+        ] {
+            let seen = kind_of(System::FreeBsd, os_release, arch);
+            assert_eq!(seen.as_deref(), Ok(expected));
+        }
+        for os_release in ["", "RELEASE", "14", "v14.3", "-1.0"] {
+            let failure = kind_of(System::FreeBsd, os_release, "amd64").unwrap_err();
+            assert_eq!(
+                failure.cause.what,
+                format!("this is no release of FreeBSD: {os_release:?}")
+            );
+        }
+    }
+
+    #[test]
+    fn programs_for_linux_are_those_of_its_processor() {
+        for os_release in ["6.1.0-18-amd64", "custom"] {
+            let seen = kind_of(System::Linux, os_release, "arm64");
+            assert_eq!(seen.as_deref(), Ok("linux-arm64"));
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Pipeline {
     ) -> Result<bool, Failure> {
         let argv = self.harness_argv(programs, target);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        let tried = format!("run {}", target.target);
         let Process {
             stdin,
             stdout,
@@ -77,23 +78,30 @@ impl Pipeline {
         } = connection
             .spawn(&argv)
             .await
-            .map_err(|error| in_target(error, &target.target))?;
+            .map_err(|error| of_target(error, &tried))?;
         drop(stdin);
         let mut follower = Follower {
             pipeline: self,
             target: &target.target,
+            tried: &tried,
             lines: pin!(lines::of(stdout, stderr)),
             decoder: Decoder::new(),
             bytes: 0,
             complaints: 0,
-            last_words: String::new(),
+            last_error: String::new(),
+            last_complaint: String::new(),
         };
         let followed = self.followed(connection, &mut follower).await;
         let Follower {
             decoder,
-            last_words,
+            last_error,
+            last_complaint,
             ..
         } = follower;
+        let last_words = match last_error.as_str() {
+            "" => &last_complaint,
+            error => error,
+        };
         match followed {
             Ok(()) => {
                 let ending = connection.wait(handle);
@@ -101,12 +109,12 @@ impl Pipeline {
                     terminate(connection, &self.place.harness()).await?;
                     return Err(Failure::lost(
                         "the test binary closed its output and went on",
-                        &target.target,
+                        &tried,
                         "",
                     ));
                 };
-                let exit = exit.map_err(|error| in_target(error, &target.target))?;
-                verdict(decoder.finish(), exit, &last_words, &target.target)
+                let exit = exit.map_err(|error| of_target(error, &tried))?;
+                verdict(decoder.finish(), exit, last_words, &tried)
             }
             Err(failure) => {
                 if !connection.is_lost() {
@@ -125,20 +133,20 @@ impl Pipeline {
         connection: &Connection,
         follower: &mut Follower<'_, impl Stream<Item = Line>>,
     ) -> Result<(), Failure> {
-        let target = follower.target;
+        let tried = follower.tried;
         // One future throughout: giving up in the middle of an event would
         // lose it.
         let mut following = pin!(follower.follow());
         let limit = self.vm.limits.stage(Stage::Test);
         let failure = tokio::select! {
             ended = &mut following => return ended,
-            () = sleep(limit) => Failure::timed_out(target, limit, Stage::Test.as_str()),
+            () = sleep(limit) => Failure::timed_out(tried, limit, Stage::Test.as_str()),
             reason = self.shared.stop.requested() => Failure::from(reason),
             words = connection.lost() => {
                 let _ = timeout(LAST_LINES, following).await;
                 return Err(Failure::lost(
                     format!("the connection was lost: {words}"),
-                    target,
+                    tried,
                     "see whether the VM is still up, and what its console says",
                 ));
             }
@@ -190,12 +198,15 @@ impl Pipeline {
 struct Follower<'a, S> {
     pipeline: &'a Pipeline,
     target: &'a str,
+    tried: &'a str,
     lines: std::pin::Pin<&'a mut S>,
     decoder: Decoder,
     bytes: usize,
     complaints: usize,
-    /// The last error that was logged, else the last complaint.
-    last_words: String,
+    /// The last that it logged as an error.
+    last_error: String,
+    /// The last line of its standard error.
+    last_complaint: String,
 }
 
 impl<S: Stream<Item = Line>> Follower<'_, S> {
@@ -205,7 +216,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
             match timeout(idle, self.lines.next()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(line)) => self.take(line).await?,
-                Err(_) => return Err(hung(self.target, idle)),
+                Err(_) => return Err(hung(self.tried, idle)),
             }
         }
     }
@@ -216,7 +227,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                 self.bytes += line.len();
                 if self.bytes > STREAM_BYTES_MAX {
                     return Err(too_much(
-                        self.target,
+                        self.tried,
                         &format!("{STREAM_BYTES_MAX} bytes of events"),
                     ));
                 }
@@ -227,7 +238,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                 Ok(())
             }
             Line::Overlong => Err(too_much(
-                self.target,
+                self.tried,
                 &format!("{} bytes in a line", lines::EVENT_BYTES_MAX),
             )),
         }
@@ -235,14 +246,14 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
 
     async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
         let decoded = self.decoder.line(line);
-        match decoded.map_err(|error| broken_stream(&error, self.target))? {
+        match decoded.map_err(|error| broken_stream(&error, self.tried))? {
             Decoded::Event(event) => {
                 if let protocol::Body::Log {
                     level: Level::Error,
                     message,
                 } = &event.body
                 {
-                    self.last_words.clone_from(message);
+                    self.last_error.clone_from(message);
                 }
                 self.pipeline
                     .record(Body::Harness {
@@ -267,7 +278,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
         self.complaints += 1;
         match self.complaints {
             ..=COMPLAINTS_MAX => {
-                self.last_words.clone_from(&line);
+                self.last_complaint.clone_from(&line);
                 self.say(line).await;
             }
             n if n == COMPLAINTS_MAX + 1 => {
@@ -284,13 +295,13 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
 }
 
 /// The target says more to a person than all the arguments of its command.
-fn in_target(error: RemoteError, target: &str) -> Failure {
+fn of_target(error: RemoteError, tried: &str) -> Failure {
     let mut failure = Failure::from(error);
-    target.clone_into(&mut failure.cause.tried);
+    tried.clone_into(&mut failure.cause.tried);
     failure
 }
 
-fn hung(target: &str, idle: Duration) -> Failure {
+fn hung(tried: &str, idle: Duration) -> Failure {
     Failure::new(
         VmOutcome::Hung,
         Cause {
@@ -298,16 +309,16 @@ fn hung(target: &str, idle: Duration) -> Failure {
                 "the test binary said nothing for {}",
                 humantime::format_duration(idle)
             ),
-            tried: target.to_owned(),
+            tried: tried.to_owned(),
             advice: "if that is normal there, raise `idle_limit` in the inventory".into(),
         },
     )
 }
 
-fn too_much(target: &str, bound: &str) -> Failure {
+fn too_much(tried: &str, bound: &str) -> Failure {
     Failure::lost(
         format!("the test binary said more than {bound}"),
-        target,
+        tried,
         "see that only the test binary writes to its standard output",
     )
 }

@@ -22,7 +22,7 @@ mod status {
 
 /// Whether all tests passed, of a stream that came to its end as `stream`, a
 /// binary that ended with `exit`, and `last_words`, the last that it logged as
-/// an error or complained with.
+/// an error, else complained with.
 pub(super) fn verdict(
     stream: Result<Outcome, StreamError>,
     exit: Exit,
@@ -43,9 +43,10 @@ pub(super) fn verdict(
         )),
         (Err(StreamError::NoBye { events: 0 }), Exit::Status(status::USAGE)) => {
             Err(Failure::infrastructure(
-                words("the test binary refused its arguments"),
+                // Its reason is more than a line: it stands in the event log.
+                "the test binary refused its arguments",
                 tried,
-                "see that it is of this orchestrator's version",
+                "see what it said, and that it is of this orchestrator's version",
             ))
         }
         (
@@ -126,8 +127,12 @@ mod tests {
     fn a_machine_that_lacks_something_is_infrastructure() {
         let lacks = Err((Infrastructure, "words".to_owned()));
         assert_eq!(of(Ok(Outcome::Failed), Exit::Status(3)), lacks);
-        assert_eq!(of(no_bye(0), Exit::Status(2)), lacks);
         assert_eq!(of(no_bye(0), Exit::Status(127)), lacks);
+        let refused = "the test binary refused its arguments".to_owned();
+        assert_eq!(
+            of(no_bye(0), Exit::Status(2)),
+            Err((Infrastructure, refused))
+        );
     }
 
     #[test]

@@ -47,11 +47,14 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             will_retry,
             ..
         } => {
-            let again = if *will_retry { "; trying again" } else { "" };
             let head = paint.text(Tone::Warn, format_args!("{stage} failed"));
             let after = seconds(*duration_s);
-            let cause = text::cause_line(cause);
-            (vm, format!("{head} after {after}: {cause}{again}"))
+            let cause = if *will_retry {
+                text::retry_line(cause)
+            } else {
+                text::cause_line(cause)
+            };
+            (vm, format!("{head} after {after}: {cause}"))
         }
         Body::Facts { vm, facts } => {
             let said = format!("{} {} {}", facts.os, facts.os_release, facts.arch);
@@ -59,8 +62,16 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
         }
         Body::Harness { vm, event, .. } => (vm, harness(paint, state, vm, &event.body)?),
         Body::VmFinished { vm, outcome, .. } => {
-            let end = state.vm(vm)?.end()?;
-            (vm, paint.text(Tone::of(*outcome), text::end_line(end)))
+            let vm_state = state.vm(vm)?;
+            let end = vm_state.end()?;
+            // The stage that failed has said why, where that is the reason.
+            let said = end.cause.is_some() && end.cause == vm_state.failure;
+            let line = if said {
+                text::short_end_line(end)
+            } else {
+                text::end_line(end)
+            };
+            (vm, paint.text(Tone::of(*outcome), line))
         }
         Body::StageFinished { .. }
         | Body::Output { .. }
@@ -158,10 +169,16 @@ fn target_finished(paint: Paint, finished: &TargetFinished) -> String {
         failed: finished.failed,
         skipped: finished.skipped,
     };
+    // No test of it failed: it was interrupted, or could not go on.
+    let cut_off = finished.outcome == protocol::Outcome::Failed && finished.failed == 0;
+    let how = if cut_off {
+        paint.text(Tone::Warn, "did not end well")
+    } else {
+        paint.text(tone, finished.outcome)
+    };
     format!(
-        "{} {} in {}: {}",
+        "{} {how} in {}: {}",
         printable(&finished.target),
-        paint.text(tone, finished.outcome),
         seconds(finished.duration_s),
         text::tally(tally)
     )

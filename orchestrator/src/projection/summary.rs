@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The last word on a run, on one screen where nothing went wrong: what came
 //! of each VM, which tests failed where, what kept VMs from being driven and
-//! what to do about it.
+//! what to do about it. What is the same for several tests or VMs is said once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
@@ -12,11 +14,14 @@ use protocol::event::TestFinished;
 
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
-use crate::event::{Stage, VmOutcome};
+use crate::event::{Cause, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
 /// VMs that are named before the rest is counted.
 const NAMED_VMS: usize = 8;
+
+/// A stage is named where it took more than this part of its VM's time.
+const STAGES_TIME_SHARE: f64 = 50.0;
 
 /// How a summary is to look.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +55,16 @@ pub fn render(state: &RunState, look: Look) -> String {
         test_section(state, look.paint, "Skipped tests", Tone::Warn, |target| {
             (&target.skipped, target.tally().skipped)
         }),
-        undriven(state, look.paint),
+        trouble_section(
+            state,
+            look.paint.text(Tone::Bad, "Failed without a failed test"),
+            failed_otherwise,
+        ),
+        trouble_section(
+            state,
+            look.paint.text(Tone::Warn, "Not driven to the end"),
+            |vm| !vm.end().is_some_and(|end| end.outcome.is_of_tests()),
+        ),
         Some(notes(state)),
         Some(verdict(state, look.paint)),
     ];
@@ -72,9 +86,7 @@ fn vm_table(state: &RunState, look: Look) -> Option<String> {
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(look.width)
-        .set_header([
-            "VM", "outcome", "passed", "failed", "skipped", "time", "cause",
-        ]);
+        .set_header(["VM", "outcome", "passed", "failed", "skipped", "time"]);
     if look.paint.is_on() {
         table.enforce_styling();
     } else {
@@ -99,8 +111,6 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     let tally = vm.tally();
     let end = vm.end();
     let time = end.map_or(String::new(), |end| seconds(end.duration_s));
-    let cause = end.and_then(|end| end.cause.as_ref());
-    let cause = cause.map_or(String::new(), |cause| printable(&cause.what).into_owned());
     let failed = Cell::new(tally.failed);
     vec![
         Cell::new(vm.name()).add_attribute(Attribute::Bold),
@@ -113,7 +123,6 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
         },
         Cell::new(tally.skipped),
         Cell::new(time),
-        Cell::new(cause),
     ]
 }
 
@@ -134,13 +143,16 @@ fn color(tone: Tone) -> Color {
     }
 }
 
-/// A test and the VMs on which it ended in the very same way.
-struct Variant<'a> {
-    test: &'a TestFinished,
+/// Tests of one target that ended in the very same way on the same VMs.
+struct SameEnd<'a> {
+    /// Where the first of the tests stands among all that are told.
+    rank: usize,
+    tests: Vec<&'a TestFinished>,
     vms: Vec<&'a str>,
 }
 
-/// Tests of one outcome: the same one is said once with the VMs' names.
+/// Tests of one outcome: the same one is said once with the VMs' names, and
+/// those with the same to say are said together.
 fn test_section<'a>(
     state: &'a RunState,
     paint: Paint,
@@ -148,8 +160,9 @@ fn test_section<'a>(
     tone: Tone,
     list: impl Fn(&'a super::state::TargetState) -> (&'a Vec<TestFinished>, u32),
 ) -> Option<String> {
-    let mut groups: Vec<Vec<Variant<'a>>> = Vec::new();
+    let mut ends: Vec<SameEnd<'a>> = Vec::new();
     let mut index = HashMap::new();
+    let mut ranks = HashMap::new();
     let mut kept = 0;
     let mut all = 0;
     for vm in &state.vms {
@@ -157,47 +170,73 @@ fn test_section<'a>(
             kept += tests.len();
             all += number as usize;
             for test in tests {
-                let at = *index.entry((&test.target, &test.id)).or_insert_with(|| {
-                    groups.push(Vec::new());
-                    groups.len() - 1
+                let next = ranks.len();
+                let rank = *ranks.entry((&test.target, &test.id)).or_insert(next);
+                let at = *index.entry((&test.id, said(test))).or_insert_with(|| {
+                    ends.push(SameEnd {
+                        rank,
+                        tests: vec![test],
+                        vms: Vec::new(),
+                    });
+                    ends.len() - 1
                 });
-                add_variant(&mut groups[at], test, vm.name());
+                ends[at].vms.push(vm.name());
             }
         }
     }
     if all == 0 {
         return None;
     }
+    // What one test did elsewhere stands beside it.
+    ends.sort_by_key(|end| end.rank);
     let mut lines = vec![paint.text(tone, title)];
-    lines.extend(groups.iter().flat_map(|variants| group_lines(variants)));
+    lines.extend(together(ends).iter().flat_map(end_lines));
     if kept < all {
         lines.push(format!("  and {} more, in the event log", all - kept));
     }
     Some(lines.join("\n"))
 }
 
-fn add_variant<'a>(variants: &mut Vec<Variant<'a>>, test: &'a TestFinished, vm: &'a str) {
-    let same = |known: &TestFinished| {
-        (&known.filter, known.expected, known.actual, &known.message)
-            == (&test.filter, test.expected, test.actual, &test.message)
-    };
-    match variants.iter_mut().find(|variant| same(variant.test)) {
-        Some(variant) => variant.vms.push(vm),
-        None => variants.push(Variant {
-            test,
-            vms: vec![vm],
-        }),
-    }
+/// All that makes the end of one test another than that of the next.
+fn said(test: &TestFinished) -> impl Eq + Hash + use<'_> {
+    (
+        &test.target,
+        &test.filter,
+        test.expected,
+        test.actual,
+        &test.message,
+    )
 }
 
-fn group_lines(variants: &[Variant<'_>]) -> Vec<String> {
-    variants
-        .iter()
-        .flat_map(|variant| {
-            let title = text::test_title(variant.test);
-            let head = format!("  {title}  on {}", names(&variant.vms));
-            std::iter::once(head).chain(text::failure_lines(variant.test))
-        })
+fn together(ends: Vec<SameEnd<'_>>) -> Vec<SameEnd<'_>> {
+    let mut merged: Vec<SameEnd<'_>> = Vec::new();
+    let mut index: HashMap<_, usize> = HashMap::new();
+    for end in ends {
+        match index.entry((said(end.tests[0]), end.vms.clone())) {
+            Entry::Occupied(at) => merged[*at.get()].tests.extend(end.tests),
+            Entry::Vacant(at) => {
+                at.insert(merged.len());
+                merged.push(end);
+            }
+        }
+    }
+    merged
+}
+
+fn end_lines(end: &SameEnd<'_>) -> Vec<String> {
+    let vms = names(&end.vms);
+    let title = match &end.tests[..] {
+        [test] => text::test_title(test),
+        tests => {
+            let ids: Vec<&str> = tests.iter().map(|test| test.id.as_str()).collect();
+            let target = printable(&tests[0].target);
+            let number = text::count(tests.len(), "test");
+            format!("{target}, {number}: {}", printable(&names(&ids)))
+        }
+    };
+    let head = format!("  {title}  on {vms}");
+    std::iter::once(head)
+        .chain(text::failure_lines(end.tests[0]))
         .collect()
 }
 
@@ -210,57 +249,116 @@ fn names(vms: &[&str]) -> String {
     }
 }
 
-/// The VMs that were not driven to their end, with what to do about each.
-fn undriven(state: &RunState, paint: Paint) -> Option<String> {
-    let mut lines = Vec::new();
-    for vm in &state.vms {
-        match vm.end() {
-            Some(end) if matches!(end.outcome, VmOutcome::Passed | VmOutcome::Failed) => {}
-            Some(end) => lines.extend(undriven_vm(vm, end)),
-            None => {
-                let name = vm.name();
-                let at = where_it_is(vm);
-                lines.push(format!("  {name} {}{at}", how_it_stands(vm)));
+/// Whether a VM's tests were run, and it failed, but by none of them.
+fn failed_otherwise(vm: &VmState) -> bool {
+    let failed = |end: &VmEnd| end.outcome == VmOutcome::Failed;
+    vm.end().is_some_and(failed) && vm.tally().failed == 0
+}
+
+/// The VMs that are `wanted`, with what came between and what to do about it.
+fn trouble_section(
+    state: &RunState,
+    title: String,
+    wanted: impl Fn(&VmState) -> bool,
+) -> Option<String> {
+    let mut groups: Vec<Vec<&VmState>> = Vec::new();
+    let mut index = HashMap::new();
+    for vm in state.vms.iter().filter(|vm| wanted(vm)) {
+        let trouble = (how_it_stands(vm), broken_stage(vm), cause(vm));
+        let at = *index.entry(trouble).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[at].push(vm);
+    }
+    if groups.is_empty() {
+        return None;
+    }
+    let lines = groups.iter().flat_map(|vms| trouble_lines(vms));
+    Some(
+        std::iter::once(title)
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+/// What is to be said of VMs that came to the same end for the same reason.
+fn trouble_lines(vms: &[&VmState]) -> Vec<String> {
+    let first = vms[0];
+    let place = match (vms, broken_stage(first)) {
+        ([vm], Some(stage)) => broken_in(vm, stage),
+        (_, Some(stage)) => format!(" in {stage}"),
+        (_, None) => String::new(),
+    };
+    let named: Vec<&str> = vms.iter().map(|vm| vm.name()).collect();
+    let how = how_it_stands(first);
+    let mut lines = vec![format!("  {} {how}{place}", names(&named))];
+    if let Some(cause) = cause(first) {
+        for (key, value) in [
+            ("cause", &cause.what),
+            ("tried", &cause.tried),
+            ("advice", &cause.advice),
+        ] {
+            if !value.is_empty() {
+                lines.push(text::key_line(key, value));
             }
         }
     }
-    if lines.is_empty() {
-        return None;
-    }
-    lines.insert(0, paint.text(Tone::Warn, "Not driven to the end"));
-    Some(lines.join("\n"))
-}
-
-fn undriven_vm(vm: &VmState, end: &VmEnd) -> Vec<String> {
-    let at = end
-        .broken_in
-        .map_or(String::new(), |stage| broken_in(vm, stage));
-    let mut lines = vec![format!(
-        "  {} {}{at}",
-        vm.name(),
-        text::outcome(end.outcome)
-    )];
-    let mut say = |key: &str, value: &str| {
-        if !value.is_empty() {
-            lines.push(format!("    {key:<9} {}", printable(value)));
-        }
-    };
-    if let Some(cause) = &end.cause {
-        say("cause", &cause.what);
-        say("tried", &cause.tried);
-        say("advice", &cause.advice);
-    }
-    let keys = std::iter::once("it said").chain(std::iter::repeat(""));
-    for (line, key) in vm.last_lines.iter().zip(keys) {
-        say(key, line);
-    }
+    lines.extend(last_words(vms));
     lines
 }
 
-fn where_it_is(vm: &VmState) -> String {
-    match vm.phase {
-        Phase::In { stage, .. } => broken_in(vm, stage),
-        Phase::Waiting | Phase::Finished(_) => String::new(),
+/// What the VMs' programs said last, beyond the cause; nothing where the run
+/// was ended from here.
+fn last_words(vms: &[&VmState]) -> Vec<String> {
+    let mut said: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for vm in vms {
+        let cancelled = vm
+            .end()
+            .is_some_and(|end| end.outcome == VmOutcome::Cancelled);
+        let known = cause(vm).map(|cause| cause.what.as_str());
+        let words = vm.last_lines.iter().map(String::as_str);
+        let words: Vec<&str> = words
+            .filter(|line| !cancelled && !line.is_empty() && Some(*line) != known)
+            .collect();
+        match said.iter_mut().find(|(other, _)| *other == words) {
+            Some((_, vms)) => vms.push(vm.name()),
+            None => said.push((words, vec![vm.name()])),
+        }
+        if said.len() > NAMED_VMS {
+            break;
+        }
+    }
+    let alone = said.len() == 1;
+    said.iter()
+        .take(NAMED_VMS)
+        .flat_map(|(words, vms)| {
+            let key = if alone {
+                "it said".to_owned()
+            } else {
+                names(vms)
+            };
+            let keys = std::iter::once(key).chain(std::iter::repeat(String::new()));
+            words
+                .iter()
+                .zip(keys)
+                .map(|(line, key)| text::key_line(&key, line))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn cause(vm: &VmState) -> Option<&Cause> {
+    vm.end()?.cause.as_ref()
+}
+
+/// The stage that broke the VM, or that it is in.
+fn broken_stage(vm: &VmState) -> Option<Stage> {
+    match &vm.phase {
+        Phase::In { stage, .. } => Some(*stage),
+        Phase::Finished(end) => end.broken_in,
+        Phase::Waiting => None,
     }
 }
 
@@ -304,10 +402,11 @@ fn retries(vm: &VmState) -> Option<String> {
 fn slowest(state: &RunState) -> Option<String> {
     let ended = state.vms.iter().filter_map(|vm| Some((vm, vm.end()?)));
     let (vm, end) = ended.max_by(|(_, a), (_, b)| a.duration_s.total_cmp(&b.duration_s))?;
+    let worth_naming = end.duration_s / STAGES_TIME_SHARE;
     let stages: Vec<String> = vm
         .stages
         .iter()
-        .filter(|(_, state)| state.succeeded.is_some())
+        .filter(|(_, state)| state.duration_s > worth_naming)
         .map(|(stage, state)| format!("{stage} {}", seconds(state.duration_s)))
         .collect();
     (!stages.is_empty()).then(|| {

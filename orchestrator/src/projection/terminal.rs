@@ -18,7 +18,7 @@ use super::View;
 use super::plain::{self, Plain};
 use super::state::{Phase, RunState, Tally, VmState};
 use super::text::{self, ColorChoice, FULL, Paint, Room, Tone, whole_seconds};
-use crate::event::{Body, Event, Stage, VmOutcome};
+use crate::event::{Body, Event, Stage};
 
 /// How often the times on the screen move on while nothing happens.
 const TICK: Duration = Duration::from_millis(250);
@@ -270,12 +270,12 @@ impl Terminal {
                 ..
             } => {
                 let head = self.paint.text(Tone::Warn, format_args!("{stage} failed"));
-                let cause = text::cause_line(cause);
-                self.print(&format!("{vm}: {head}: {cause}; trying again"));
+                let cause = text::retry_line(cause);
+                self.print(&format!("{vm}: {head}: {cause}"));
             }
             Body::Harness { vm, event, .. } => self.tell_harness(state, vm, &event.body),
             Body::VmFinished { vm, outcome, .. } => {
-                let tested = matches!(outcome, VmOutcome::Passed | VmOutcome::Failed);
+                let tested = outcome.is_of_tests();
                 let end = state.vm(vm).and_then(VmState::end);
                 if let Some(end) = end.filter(|_| !tested || self.is_crowded(state)) {
                     let said = self.paint.text(Tone::of(*outcome), text::end_line(end));

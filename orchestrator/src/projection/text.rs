@@ -183,25 +183,30 @@ pub fn test_title(test: &TestFinished) -> String {
     )
 }
 
+/// A line of what is told of something: what it is, and `value`, indented.
+#[must_use]
+pub fn key_line(key: &str, value: &str) -> String {
+    format!("    {key:<9} {}", printable(value))
+}
+
 /// All that a test said of its failure, one line each, indented.
 #[must_use]
 pub fn failure_lines(test: &TestFinished) -> Vec<String> {
-    let line = |key: &str, value: &str| format!("    {key:<9} {}", printable(value));
     let records = |number: u64| count(usize::try_from(number).unwrap_or(usize::MAX), "record");
     let mut lines = Vec::new();
     if let Some(filter) = &test.filter {
-        lines.push(line("filter", filter));
+        lines.push(key_line("filter", filter));
     }
     if let Some(expected) = test.expected {
-        lines.push(line("expected", &records(expected)));
+        lines.push(key_line("expected", &records(expected)));
     }
     if let Some(actual) = test.actual {
-        lines.push(line("actual", &records(actual)));
+        lines.push(key_line("actual", &records(actual)));
     }
     if let Some(message) = &test.message {
         let mut keys = std::iter::once("message").chain(std::iter::repeat(""));
         let said = message.lines().zip(&mut keys);
-        lines.extend(said.map(|(text, key)| line(key, text)));
+        lines.extend(said.map(|(text, key)| key_line(key, text)));
     }
     lines
 }
@@ -231,10 +236,23 @@ pub fn cause_line(cause: &Cause) -> String {
     printable(&cause.to_string()).into_owned()
 }
 
+/// What happened where it is tried again: what to do about it comes with the
+/// last attempt.
+#[must_use]
+pub fn retry_line(cause: &Cause) -> String {
+    format!("{}; trying again", printable(&cause.what))
+}
+
+/// `lost after 4.1s`.
+#[must_use]
+pub fn short_end_line(end: &VmEnd) -> String {
+    format!("{} after {}", outcome(end.outcome), seconds(end.duration_s))
+}
+
 /// `lost after 4.1s: connection closed`.
 #[must_use]
 pub fn end_line(end: &VmEnd) -> String {
-    let mut line = format!("{} after {}", outcome(end.outcome), seconds(end.duration_s));
+    let mut line = short_end_line(end);
     if let Some(cause) = &end.cause {
         line.push_str(": ");
         line.push_str(&cause_line(cause));

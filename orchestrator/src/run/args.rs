@@ -15,25 +15,20 @@ use crate::projection::text::ColorChoice;
 pub struct Args {
     #[command(flatten)]
     pub(super) which: Which,
-    /// What to run on each VM, in this order [default: the inventory's]
-    #[arg(
-        long,
-        env = "INTEGRATION_TARGET",
-        value_delimiter = ',',
-        value_name = "TARGET"
-    )]
-    pub(super) target: Option<Vec<String>>,
+    /// What to run on each VM, in this order [env: INTEGRATION_TARGET] [default: the inventory's]
+    #[arg(long, value_delimiter = ',', value_name = "TARGET[,TARGET…]")]
+    target: Option<Vec<String>>,
     /// Which categories of tests, as in A,B,D [default: all]
     #[arg(long, value_name = "LETTERS")]
-    pub(super) category: Option<String>,
+    category: Option<String>,
     /// How the programs come to the VMs [default: the inventory's]
     #[arg(long)]
-    pub(super) deploy: Option<Deploy>,
+    deploy: Option<Deploy>,
     /// How many VMs may be connected to or moving files at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub(super) jobs: usize,
     /// The longest that the whole run may take, as in 90s or 1h 30m
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub(super) timeout: Option<Duration>,
     /// How often connecting is tried again where that can help
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -50,20 +45,15 @@ pub struct Args {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// File that names the VMs [default: ./vms.toml, else the user's, else built in]
-    #[arg(long, env = "TCPSTATS_INVENTORY", value_name = "FILE")]
-    pub(super) inventory: Option<PathBuf>,
+    /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<PathBuf>,
     /// Folder of all runs [default: tcpstats/runs in the user's state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) runs_dir: Option<PathBuf>,
-    /// Folder of what is uploaded, as `make dist` leaves it
-    #[arg(
-        long,
-        env = "TCPSTATS_DIST",
-        value_name = "DIR",
-        default_value = "dist"
-    )]
-    pub(super) dist: PathBuf,
+    /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     pub(super) color: ColorChoice,
@@ -76,7 +66,7 @@ pub(super) struct Which {
     /// Run on every VM of the inventory
     #[arg(long)]
     all_vms: bool,
-    /// Run on the VMs that have all of these labels
+    /// Run on the VMs that have this label; given several times, all of them
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
     /// Run on the VMs of these names
@@ -100,15 +90,42 @@ impl Args {
         }
     }
 
+    pub(super) fn inventory(&self) -> Option<PathBuf> {
+        let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
+        self.inventory.clone().or_else(of_environment)
+    }
+
+    pub(super) fn dist(&self) -> PathBuf {
+        let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
+        let named = self.dist.clone().or_else(of_environment);
+        named.unwrap_or_else(|| PathBuf::from("dist"))
+    }
+
     pub(super) fn overrides(&self) -> Overrides {
-        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let of_environment = || {
+            let list = variable("INTEGRATION_TARGET")?;
+            Some(list.split(',').map(str::to_owned).collect())
+        };
         Overrides {
-            targets: self.target.clone(),
+            targets: self.target.clone().or_else(of_environment),
             category: self.category.clone(),
             host: variable("FREEBSD_HOST"),
             dir: variable("FREEBSD_DIR"),
             deploy: self.deploy,
         }
+    }
+}
+
+/// The variable `name` of the environment. An empty one counts as absent.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a run of no time would end at once".into()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -36,6 +36,7 @@ use crate::projection::summary::{self, Look};
 use crate::projection::{Fold, StateHandle, terminal};
 use crate::runs;
 use crate::ssh::ControlDir;
+use crate::tell;
 use signals::Signals;
 
 /// Why a run did not begin, or has no whole log.
@@ -64,7 +65,7 @@ enum Error {
 impl Error {
     fn status(&self) -> ExitStatus {
         match self {
-            Self::NoRunsDir(_) | Self::Listen(_) => ExitStatus::Usage,
+            Self::NoRunsDir(_) | Self::Listen(_) | Self::RunDir { .. } => ExitStatus::Usage,
             _ => ExitStatus::NotDriven,
         }
     }
@@ -76,7 +77,7 @@ impl Error {
 pub fn main(args: &Args) -> ExitCode {
     match planned(args) {
         Err(report) => {
-            eprintln!("{report:?}");
+            tell::note(format_args!("{report:?}"));
             ExitStatus::Usage.into()
         }
         Ok(plan) if args.dry_run => show(&plan),
@@ -84,7 +85,7 @@ pub fn main(args: &Args) -> ExitCode {
             Ok(status) => status.into(),
             Err(error) => {
                 let status = error.status();
-                eprintln!("{:?}", Report::new(error));
+                tell::note(format_args!("{:?}", Report::new(error)));
                 status.into()
             }
         },
@@ -92,7 +93,7 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn planned(args: &Args) -> Result<Plan, Report> {
-    let inventory = inventory::load(args.inventory.as_deref())?;
+    let inventory = inventory::load(args.inventory().as_deref())?;
     Ok(plan::plan(
         &inventory,
         &args.selection(),
@@ -110,8 +111,12 @@ fn show(plan: &Plan) -> ExitCode {
         text += &format!("on {name} at {address} in {}\n", vm.dir);
     }
     match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitStatus::Success.into(),
-        Err(_) => ExitStatus::NotDriven.into(),
+        // Like a reader that has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell::note(format_args!("error: failed to print the plan: {error}"));
+            ExitStatus::NotDriven.into()
+        }
+        _ => ExitStatus::Success.into(),
     }
 }
 
@@ -130,8 +135,11 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
     let server = Server::start(args.listen, metrics.clone()).await?;
     let (run, folder) = make_run_dir(args)?;
     let log = folder.join(event_log::FILE_NAME);
-    eprintln!("run {run}, events in {}", log.display());
-    eprintln!("metrics at http://{}/metrics", server.address());
+    tell::note(format_args!("run {run}, events in {}", log.display()));
+    tell::note(format_args!(
+        "metrics at http://{}/metrics",
+        server.address()
+    ));
 
     let stop = Stop::default();
     let views = vec![metrics.view(), terminal::on_stderr(args.color)];
@@ -147,7 +155,7 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         recorder: recorder.clone(),
         stop,
         control: ControlDir::new().map_err(Error::ControlDir)?,
-        dist: args.dist.clone(),
+        dist: args.dist(),
         artifacts: folder,
         retries: args.retries,
         fail_fast: args.fail_fast,
@@ -169,7 +177,11 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         let _ = io::stdout().write_all(summary::render(state, look).as_bytes());
         state.exit_status()
     });
-    eprintln!("events in {}, exit status {}", log.display(), status.code());
+    tell::note(format_args!(
+        "events in {}, exit status {}",
+        log.display(),
+        status.code()
+    ));
     logged?;
     linger(args, server, &mut signals).await;
     Ok(status)
@@ -197,7 +209,9 @@ fn make_run_dir(args: &Args) -> Result<(String, PathBuf), Error> {
 
 /// What another orchestrator says of us where we hold a lock.
 fn holder(run: &str) -> String {
-    let user = std::env::var("USER").unwrap_or_else(|_| "someone".into());
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid()));
     let system = rustix::system::uname();
     let host = system.nodename().to_string_lossy().into_owned();
     let pid = std::process::id();
@@ -208,11 +222,11 @@ fn holder(run: &str) -> String {
 
 async fn linger(args: &Args, server: Server, signals: &mut Signals) {
     if let Some(time) = args.linger {
-        eprintln!(
+        tell::note(format_args!(
             "metrics stay at http://{}/metrics for {}",
             server.address(),
             humantime::format_duration(time)
-        );
+        ));
         tokio::select! {
             () = sleep(time) => {}
             _ = signals.next() => {}

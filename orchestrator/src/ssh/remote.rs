@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
-use openssh_sftp_client::{Sftp, SftpOptions};
+use openssh_sftp_client::{Error as SftpError, Sftp, SftpOptions};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
@@ -91,12 +91,12 @@ pub enum RemoteError {
         stderr: String,
     },
     /// A file transfer was refused.
-    #[error("{source}")]
+    #[error("{}", refusal(.source))]
     Sftp {
         /// What was being done.
         tried: String,
         /// The server's reason.
-        source: openssh_sftp_client::Error,
+        source: SftpError,
     },
     /// The ssh process did not do as it was told.
     #[error("{source}")]
@@ -135,6 +135,23 @@ fn complaint(exit: &Exit, stderr: &str) -> String {
         format!("it ended with {exit}")
     } else {
         format!("{stderr} ({exit})")
+    }
+}
+
+/// The server's own words, or what went wrong on the way to it.
+fn refusal(error: &SftpError) -> String {
+    match answer(error) {
+        Some(words) => format!("the SFTP server refused it: {words}"),
+        None => error.to_string(),
+    }
+}
+
+/// What the server answered, if it did; a file's stream wraps that twice.
+fn answer(error: &SftpError) -> Option<&str> {
+    match error {
+        SftpError::SftpError(_, message) => Some(message.get().0),
+        SftpError::IOError(error) => answer(error.get_ref()?.downcast_ref()?),
+        _ => None,
     }
 }
 
@@ -255,17 +272,13 @@ impl Connection {
     }
 
     /// `source` as what it means for this connection.
-    pub async fn sftp_error(
-        &self,
-        tried: String,
-        source: openssh_sftp_client::Error,
-    ) -> RemoteError {
-        match source {
-            openssh_sftp_client::Error::SftpError(..) => RemoteError::Sftp { tried, source },
-            _ => match self.lost_soon().await {
-                Some(words) => RemoteError::Lost { tried, words },
-                None => RemoteError::Sftp { tried, source },
-            },
+    pub async fn sftp_error(&self, tried: String, source: SftpError) -> RemoteError {
+        if answer(&source).is_some() {
+            return RemoteError::Sftp { tried, source };
+        }
+        match self.lost_soon().await {
+            Some(words) => RemoteError::Lost { tried, words },
+            None => RemoteError::Sftp { tried, source },
         }
     }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use orchestrator::event::{Body, Stage, VmOutcome};
 
@@ -207,4 +208,24 @@ fn a_frozen_vm_is_lost_when_it_does_not_answer() {
         )
     );
     kill_what_is_out_of_reach(&lab);
+}
+
+#[test]
+fn readers_that_went_away_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let inventory = dir.path().join("vms.toml");
+    let nobody = "[[vm]]\nname = \"a\"\nhost = \"127.0.0.1\"\nport = 1\n";
+    fs::write(&inventory, nobody).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_orchestrator"))
+        .args(["run", "a", "--listen", "127.0.0.1:0", "--retries", "0"])
+        .arg("--inventory")
+        .arg(inventory)
+        .arg("--runs-dir")
+        .arg(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((run.stdout.take(), run.stderr.take()));
+    assert_eq!(run.wait().unwrap().code(), Some(3));
 }

@@ -23,6 +23,7 @@ fn run(dir: &Path, arguments: &[&str]) -> Command {
         "FREEBSD_HOST",
         "FREEBSD_DIR",
         "INTEGRATION_TARGET",
+        "TCPSTATS_DIST",
         "TCPSTATS_INVENTORY",
     ] {
         command.env_remove(variable);
@@ -94,6 +95,47 @@ fn the_environment_overrides_the_inventory_and_flags_the_environment() {
     command.env("FREEBSD_HOST", "10.0.0.5");
     let stderr = refused(&mut command, &dir);
     assert!(stderr.contains("FREEBSD_HOST names one host"), "{stderr}");
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let dir = empty();
+    let plan = dry_run(&mut run(dir.path(), &["--all-vms"]));
+    let mut command = run(dir.path(), &["--all-vms"]);
+    for variable in [
+        "FREEBSD_HOST",
+        "FREEBSD_DIR",
+        "INTEGRATION_TARGET",
+        "TCPSTATS_DIST",
+        "TCPSTATS_INVENTORY",
+    ] {
+        command.env(variable, "");
+    }
+    assert_eq!(dry_run(&mut command), plan);
+}
+
+#[test]
+fn a_run_of_no_time_is_refused() {
+    let dir = empty();
+    let arguments = ["freebsd150", "--timeout", "0s"];
+    let stderr = refused(&mut run(dir.path(), &arguments), &dir);
+    assert!(stderr.contains("would end at once"), "{stderr}");
+}
+
+#[test]
+fn a_folder_of_runs_that_can_not_be_is_named() {
+    let dir = empty();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let arguments = [
+        "freebsd150",
+        "--runs-dir",
+        "file/runs",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let stderr = refused(&mut run(dir.path(), &arguments), &dir);
+    assert!(stderr.contains("file/runs"), "{stderr}");
+    assert!(stderr.contains("--runs-dir"), "{stderr}");
 }
 
 #[test]

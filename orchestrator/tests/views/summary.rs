@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use orchestrator::event::{Stage, VmOutcome};
 use orchestrator::projection::summary::{Look, render};
 use orchestrator::projection::text::Paint;
+use protocol::event::Level;
 
 use crate::events::{Story, bring_up, cause, failed, good_run, troubled_run};
 
@@ -61,6 +62,100 @@ fn the_same_failure_on_many_vms_is_said_once() {
     assert!(text.contains(
         "  live_integration D07 local address, prefix of 16  on vm01, vm02, vm03, vm04, vm05, vm06, vm07, vm08 and 4 more\n"
     ));
+}
+
+#[test]
+fn tests_that_fail_alike_are_named_together() {
+    let mut story = Story::of(&["a", "b"]);
+    for vm in ["a", "b"] {
+        for id in ["D01", "D02", "D03"] {
+            story.test(vm, failed(id, 0));
+        }
+    }
+    story.test("b", failed("D04", 0));
+    let text = summary(&story, 100);
+    let title = "  live_integration, 3 tests: D01, D02, D03  on a, b\n";
+    assert!(text.contains(title), "{text}");
+    let single = "  live_integration D04 local address, prefix of 16  on b\n";
+    assert!(text.contains(single), "{text}");
+    assert_eq!(text.matches("unexpected").count(), 2);
+}
+
+#[test]
+fn what_a_test_did_elsewhere_stands_beside_it() {
+    let mut story = Story::of(&["a", "b"]);
+    for (vm, actual) in [("a", 1), ("b", 2)] {
+        story.test(vm, failed("D01", 10 + actual));
+        story.test(vm, failed("D02", 20 + actual));
+    }
+    let text = summary(&story, 100);
+    let heads: Vec<&str> = text.lines().filter(|line| line.contains("  on ")).collect();
+    assert_eq!(
+        heads,
+        [
+            "  live_integration D01 local address, prefix of 16  on a",
+            "  live_integration D01 local address, prefix of 16  on b",
+            "  live_integration D02 local address, prefix of 16  on a",
+            "  live_integration D02 local address, prefix of 16  on b",
+        ]
+    );
+}
+
+#[test]
+fn the_same_trouble_on_many_vms_is_said_once() {
+    let names: Vec<String> = (1..=12).map(|number| format!("vm{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut story = Story::of(&names);
+    for vm in &names {
+        story.fail(vm, Stage::Connect, 1, false);
+        let reason = cause("connection refused");
+        story.finish(vm, VmOutcome::Infrastructure, Some(reason));
+    }
+    let text = summary(story.close(), 100);
+    assert_eq!(text.matches("connection refused").count(), 1, "{text}");
+    let head =
+        "  vm01, vm02, vm03, vm04, vm05, vm06, vm07, vm08 and 4 more infrastructure in connect\n";
+    assert!(text.contains(head), "{text}");
+}
+
+#[test]
+fn only_the_stage_that_failed_is_quoted_and_nothing_twice() {
+    let mut story = Story::of(&["a", "b"]);
+    for vm in ["a", "b"] {
+        story
+            .begin(vm, Stage::Load, 1)
+            .output(vm, "served already")
+            .end(vm, Stage::Load, 0.1)
+            .fail(vm, Stage::Test, 1, false)
+            .output(vm, "connection refused")
+            .output(vm, &format!("{vm} is tired"))
+            .stage(vm, Stage::Unlock, 0.1)
+            .finish(
+                vm,
+                VmOutcome::Infrastructure,
+                Some(cause("connection refused")),
+            );
+    }
+    let text = summary(&story, 100);
+    let trouble = "\n  a, b infrastructure in test\n    cause     connection refused\n    \
+                   tried     ssh root@freebsd143\n    advice    see whether sshd runs there\n    \
+                   a         a is tired\n    b         b is tired\n\n";
+    assert!(text.contains(trouble), "{text}");
+}
+
+#[test]
+fn a_vm_that_failed_without_a_failed_test_says_why() {
+    let mut story = Story::of(&["a"]);
+    bring_up(&mut story, "a")
+        .pass("a", 1, 3)
+        .log("a", Level::Error, "an address could not be removed")
+        .end("a", Stage::Test, 1.0)
+        .finish("a", VmOutcome::Failed, None);
+    let text = summary(story.close(), 100);
+    let why = "\nFailed without a failed test\n  a failed\n    \
+               it said   an address could not be removed\n";
+    assert!(text.contains(why), "{text}");
+    assert!(!text.contains("Not driven"), "{text}");
 }
 
 #[test]

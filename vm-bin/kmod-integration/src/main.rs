@@ -85,12 +85,11 @@ fn start(options: Options) -> Result<u8, Fault> {
 
 /// Run the target between the first and the last event.
 fn run<W: Write>(target: Target, session: &Session<W>) -> Result<u8, Fault> {
-    let failed = Fault::of(FAILED);
-    session.report().hello(system::hello()).map_err(&failed)?;
+    session.report().hello(system::hello()).map_err(untold)?;
     let ended = target.run(session);
     let mut report = session.report();
     match ended {
-        Ok(()) => match report.bye().map_err(failed)? {
+        Ok(()) => match report.bye().map_err(untold)? {
             Outcome::Failed => Ok(FAILED),
             Outcome::Passed | Outcome::Skipped => Ok(PASSED),
         },
@@ -101,14 +100,25 @@ fn run<W: Write>(target: Target, session: &Session<W>) -> Result<u8, Fault> {
                 .map_err(Fault::of(LACKING))?;
             Ok(LACKING)
         }
-        Err(TargetError::Report(error)) => {
-            if matches!(error, ReportError::File { .. }) {
-                // Whoever reads the stream can still be told.
-                let _ = report.give_up(&error.to_string());
+        // Whoever reads the stream can still be told.
+        Err(TargetError::Report(error @ ReportError::File { .. })) => {
+            match report.give_up(&error.to_string()) {
+                Err(error @ ReportError::Stdout(_)) => Err(untold(error)),
+                Err(ReportError::File { .. }) | Ok(()) => Ok(LACKING),
             }
-            Err(Fault::of(FAILED)(error))
         }
+        Err(TargetError::Report(error @ ReportError::Stdout(_))) => Err(untold(error)),
     }
+}
+
+/// A folder that cannot be written, as on a full disk, says nothing of the
+/// tests: the machine lacks it.
+fn untold(error: ReportError) -> Fault {
+    let status = match error {
+        ReportError::File { .. } => LACKING,
+        ReportError::Stdout(_) => FAILED,
+    };
+    Fault::of(status)(error)
 }
 
 /// Name every target, and of each its tests that are known without running it.

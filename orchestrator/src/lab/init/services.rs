@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::super::error::{LabError, Tried};
 use super::super::host::{INSIDE, KEEP, PATH, READY, SSHD_CONFIG};
 use super::super::signals;
+use crate::tell;
 
 /// How long services may take to end in good order.
 const ENDING: Duration = Duration::from_secs(5);
@@ -120,7 +121,7 @@ impl Services {
                     if !kept {
                         return Err(ended);
                     }
-                    eprintln!("{ended}");
+                    tell::note(ended);
                 },
                 Some(heard) = heard.recv() => match heard {
                     Heard::DeviceServed => say(READY)?,
@@ -152,7 +153,7 @@ impl Services {
     async fn end(&mut self, children: &mut signals::Children) {
         for (name, pid) in &self.0 {
             if let Err(error) = kill_process(*pid, Signal::TERM) {
-                eprintln!("failed to end {name}: {error}");
+                tell::note(format_args!("failed to end {name}: {error}"));
             }
         }
         let ended = async {
@@ -163,7 +164,10 @@ impl Services {
         };
         if timeout(ENDING, ended).await.is_err() {
             for (name, _) in &self.0 {
-                eprintln!("{name} did not end within {} s", ENDING.as_secs());
+                tell::note(format_args!(
+                    "{name} did not end within {} s",
+                    ENDING.as_secs()
+                ));
             }
         }
     }

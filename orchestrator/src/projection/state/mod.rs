@@ -72,10 +72,13 @@ impl RunState {
                 stage,
                 duration_s,
                 cause,
+                will_retry,
                 ..
-            } => self
-                .vm_mut(vm)
-                .stage_finished(*stage, *duration_s, cause.is_some()),
+            } => {
+                let cause = cause.as_ref();
+                self.vm_mut(vm)
+                    .stage_finished(*stage, *duration_s, cause, *will_retry);
+            }
             Body::Facts { vm, facts } => self.vm_mut(vm).facts = Some(facts.clone()),
             Body::Harness {
                 vm, event: said, ..

@@ -36,9 +36,12 @@ pub struct VmState {
     pub stages: BTreeMap<Stage, StageState>,
     /// Every target that was begun, in order.
     pub targets: Vec<TargetState>,
+    /// Why the first stage failed that was not tried again.
+    pub failure: Option<Cause>,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
-    /// The last lines that its programs wrote, [`KEPT_LINES`] of them.
+    /// The last lines that its programs wrote in the stage that it is in, or
+    /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
 }
 
@@ -162,6 +165,7 @@ impl VmState {
             started: None,
             stages: BTreeMap::new(),
             targets: Vec::new(),
+            failure: None,
             counters: BTreeMap::new(),
             last_lines: VecDeque::new(),
         }
@@ -203,21 +207,33 @@ impl VmState {
 
     pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
         self.started.get_or_insert(time);
+        if self.failure.is_none() {
+            self.last_lines.clear();
+        }
         self.phase = Phase::In { stage, attempt };
         self.stages.entry(stage).or_default().attempts = attempt;
     }
 
-    pub(super) fn stage_finished(&mut self, stage: Stage, duration_s: f64, failed: bool) {
+    pub(super) fn stage_finished(
+        &mut self,
+        stage: Stage,
+        duration_s: f64,
+        cause: Option<&Cause>,
+        will_retry: bool,
+    ) {
         let entry = self.stages.entry(stage).or_default();
         entry.duration_s += duration_s;
-        entry.succeeded = Some(!failed);
+        entry.succeeded = Some(cause.is_none());
+        if self.failure.is_none() && !will_retry {
+            self.failure = cause.cloned();
+        }
     }
 
     pub(super) fn finish(&mut self, end: VmEnd) {
         let mut stages = self.stages.iter();
         let first_failed = stages.find(|(_, state)| state.succeeded == Some(false));
         let broken_in = match (end.outcome, &self.phase) {
-            (VmOutcome::Passed | VmOutcome::Failed, _) => None,
+            (outcome, _) if outcome.is_of_tests() => None,
             (_, Phase::In { stage, .. }) => {
                 Some(first_failed.map_or(*stage, |(failed, _)| *failed))
             }

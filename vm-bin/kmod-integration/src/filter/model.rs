@@ -18,6 +18,8 @@ pub(crate) struct Socket {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) state: State,
+    /// A half-open connection that its listener keeps without a socket.
+    pub(crate) is_request: bool,
 }
 
 impl fmt::Display for Socket {
@@ -318,6 +320,7 @@ mod tests {
             local: local.parse().unwrap(),
             remote: remote.parse().unwrap(),
             state,
+            is_request: false,
         }
     }
 

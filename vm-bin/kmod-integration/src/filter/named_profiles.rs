@@ -41,11 +41,14 @@ impl Profile {
     /// Names are this process' own, so that no other run's are touched.
     fn create(lab: &Lab, purpose: &str, filter: &Filter) -> Result<Self, Ending> {
         let sysctl = Sysctl::new();
-        if let Err(error) = sysctl.get(PROFILE_SET) {
-            return Err(Ending::Skipped(format!(
-                "this device has no named profiles: {error}"
-            )));
-        }
+        match sysctl.get(PROFILE_SET) {
+            Err(error) if error.is_not_found() => {
+                return Err(Ending::Skipped(format!(
+                    "this device has no named profiles: {error}"
+                )));
+            }
+            read => read?,
+        };
         let name = format!("it_{}_{purpose}", std::process::id());
         sysctl.profile_set(&name, &filter.to_string())?;
         let (tree, profile) = (sysctl.clone(), name.clone());

@@ -154,7 +154,7 @@ pub(crate) fn compare(
                 } else if !filter.admits(socket) {
                     differ(format!("unexpected, it is in {}", socket.state));
                 }
-                wrong_state(filter, socket.state, record).for_each(&mut differ);
+                wrong_state(filter, socket, record).for_each(&mut differ);
             }
             None => contradiction(filter, record).into_iter().for_each(differ),
         }
@@ -182,12 +182,13 @@ pub(crate) fn compare(
     }
 }
 
-/// What is wrong with the state of a record whose socket is in `state`.
+/// What is wrong with the state of a record of `socket`.
 fn wrong_state(
     filter: &Filter,
-    state: State,
+    socket: &Socket,
     record: &Record,
 ) -> impl Iterator<Item = String> + use<> {
+    let state = socket.state;
     let given = record.state;
     let number = filter
         .fills(FieldGroup::State)
@@ -195,13 +196,13 @@ fn wrong_state(
         .filter(|given| *given != Some(state))
         .map(|_| format!("state {given} instead of {} ({state})", state as i32));
     let flags = [
-        (FLAG_LISTEN, State::Listen, "LISTEN"),
-        (FLAG_SYNCACHE, State::SynReceived, "SYNCACHE"),
+        (FLAG_LISTEN, state == State::Listen, "LISTEN"),
+        (FLAG_SYNCACHE, socket.is_request, "SYNCACHE"),
     ];
     let record_flags = record.flags;
     let flags = flags
         .into_iter()
-        .filter(move |(flag, meaning, _)| (record_flags & flag != 0) != (state == *meaning))
+        .filter(move |(flag, is_due, _)| (record_flags & flag != 0) != *is_due)
         .map(move |(_, _, name)| format!("flag {name} is wrong for a socket in {state}"));
     number.into_iter().chain(flags)
 }
@@ -243,6 +244,7 @@ mod tests {
             local: local.parse().unwrap(),
             remote: remote.parse().unwrap(),
             state,
+            is_request: false,
         }
     }
 
@@ -359,6 +361,21 @@ mod tests {
                 "127.0.0.3:4000 -> 127.0.0.2:80: state 2 instead of 4 (established)",
             ]
         );
+    }
+
+    #[test]
+    fn of_two_half_open_ends_the_one_without_a_socket_has_the_flag() {
+        let half_open = socket("127.0.0.2:80", "127.0.0.3:4000", State::SynReceived);
+        let request = Socket {
+            is_request: true,
+            ..half_open
+        };
+        let plain = record(&half_open, 1);
+        let mut flagged = plain;
+        flagged.flags = FLAG_SYNCACHE;
+        let told = |socket, record| compare(&Filter::new(), &[socket], &[record]).is_err();
+        assert!(!told(half_open, plain) && !told(request, flagged));
+        assert!(told(half_open, flagged) && told(request, plain));
     }
 
     #[test]

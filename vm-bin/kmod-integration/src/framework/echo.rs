@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tcpstats::device::Device;
-use tcpstats::record::State;
+use tcpstats::record::{Record, State};
 
 use super::cancel::Cancel;
 use super::check::{self, ReadError};
@@ -113,12 +113,12 @@ impl Echo {
             let records = check::read_filtered(device, &Filter::new(), buffer_records)?;
             let ports: HashSet<u16> = records
                 .iter()
-                .filter(|r| r.remote() == self.at && r.local().ip() == self.source)
+                .filter(|r| stands(r) && r.remote() == self.at && r.local().ip() == self.source)
                 .map(|r| r.local_port)
                 .collect();
             let listed = records
                 .iter()
-                .filter(|r| r.local() == self.at || r.remote() == self.at)
+                .filter(|r| stands(r) && (r.local() == self.at || r.remote() == self.at))
                 .count();
             let wanted = 2 * self.connections + 1;
             // A server's end may stand a moment after its client's.
@@ -147,6 +147,7 @@ impl Echo {
             local: self.at,
             remote: nowhere,
             state: State::Listen,
+            is_request: false,
         }];
         for port in ports {
             let client = SocketAddr::new(self.source, *port);
@@ -155,11 +156,18 @@ impl Echo {
                     local,
                     remote,
                     state: State::Established,
+                    is_request: false,
                 });
             }
         }
         sockets
     }
+}
+
+/// Whether it is of a socket that stands. The port of a server that is gone may
+/// be the new one's, and the connections of that one stay for a minute.
+fn stands(record: &Record) -> bool {
+    matches!(record.state(), Some(State::Listen | State::Established))
 }
 
 /// What follows `ready` in the program's line.

@@ -45,8 +45,11 @@ fn configured(name: libc::c_int) -> u64 {
 
 #[cfg(target_os = "freebsd")]
 fn osreldate() -> u32 {
-    // SAFETY: takes nothing and returns a number.
-    let date = unsafe { libc::getosreldate() };
+    unsafe extern "C" {
+        // unistd.h
+        safe fn getosreldate() -> libc::c_int;
+    }
+    let date = getosreldate();
     u32::try_from(date).unwrap_or(0)
 }
 

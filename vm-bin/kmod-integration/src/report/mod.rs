@@ -185,10 +185,12 @@ impl<W: Write> Report<W> {
                 Outcome::Skipped => target.skipped += 1,
             }
         }
-        if let Some(folder) = &mut self.folder {
-            folder.test_finished(&unfinished)?;
+        // Told first: a folder that cannot be written must not hide a result.
+        self.say(Body::TestFinished(unfinished.clone()))?;
+        match &mut self.folder {
+            Some(folder) => folder.test_finished(&unfinished),
+            None => Ok(()),
         }
-        self.say(Body::TestFinished(unfinished))
     }
 
     /// Something besides a test went wrong: the target has failed.

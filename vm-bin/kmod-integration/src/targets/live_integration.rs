@@ -10,7 +10,7 @@ use std::process::Command;
 
 use protocol::Outcome;
 use protocol::event::TestFinished;
-use tcpstats::device::Device;
+use tcpstats::device::{Device, DeviceError};
 use tcpstats::sysctl::Sysctl;
 
 use super::{Session, Target, TargetError};
@@ -26,9 +26,7 @@ const BUFFER_RECORDS: [usize; 4] = [1, 7, 64, 1024];
 pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
     let categories = &session.options.category.0;
     // Before anything is touched: is there what the tests need?
-    Device::open_default()
-        .and_then(|device| device.version())
-        .map_err(|error| TargetError::Lacking(error.to_string()))?;
+    demand_device().map_err(|error| TargetError::Lacking(error.to_string()))?;
     if categories.contains(&Category::H) {
         demand_tcp_echo(&session.options.tcp_echo)?;
     }
@@ -41,6 +39,22 @@ pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
         u32::try_from(tests.len()).ok(),
     )?;
     tell_counters(session, "before")?;
+    let ended = match run_tests(session, &tests) {
+        Err(TargetError::Report(error)) => return Err(error.into()),
+        ended => ended,
+    };
+    drop(aliases);
+    if ended.is_ok() {
+        tell_counters(session, "after")?;
+    }
+    session.tell_what_is_left()?;
+    session.report().target_finished()?;
+    ended
+}
+
+/// Run them until the last, until somebody interrupts, or until there is no
+/// device any more: what a test says then is not about the device.
+fn run_tests<W: Write>(session: &Session<W>, tests: &[Test]) -> Result<(), TargetError> {
     let mut left = tests.len();
     let mut buffers = BUFFER_RECORDS.into_iter().cycle();
     let mut lab = Lab {
@@ -50,7 +64,7 @@ pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
         restorer: session.restorer.clone(),
     };
     catch_panic_messages();
-    for test in &tests {
+    for test in tests {
         if session.cancel.is_requested() {
             session
                 .report()
@@ -58,14 +72,21 @@ pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
             break;
         }
         lab.buffer_records = buffers.next().unwrap_or(1);
-        run_test(session, &lab, test)?;
+        let failed = run_test(session, &lab, test)?;
         left -= 1;
+        if failed && let Err(error) = demand_device() {
+            return Err(TargetError::Lacking(format!(
+                "the device went away during {}, {left} tests were not run: {error}",
+                test.id
+            )));
+        }
     }
-    drop(aliases);
-    tell_counters(session, "after")?;
-    session.tell_what_is_left()?;
-    session.report().target_finished()?;
     Ok(())
+}
+
+/// The device is there and answers.
+fn demand_device() -> Result<(), DeviceError> {
+    Device::open_default()?.version().map(|_| ())
 }
 
 fn demand_tcp_echo(program: &Path) -> Result<(), TargetError> {
@@ -91,7 +112,8 @@ fn tell_counters<W: Write>(session: &Session<W>, phase: &str) -> Result<(), Repo
     }
 }
 
-fn run_test<W: Write>(session: &Session<W>, lab: &Lab, test: &Test) -> Result<(), ReportError> {
+/// Whether it failed.
+fn run_test<W: Write>(session: &Session<W>, lab: &Lab, test: &Test) -> Result<bool, ReportError> {
     session
         .report()
         .test_started(Some(test.category.to_string()), &test.id, &test.name);
@@ -99,9 +121,11 @@ fn run_test<W: Write>(session: &Session<W>, lab: &Lab, test: &Test) -> Result<()
     // guards are its own, and are dropped on the way up.
     let result = panic::catch_unwind(AssertUnwindSafe(|| test.run(lab)))
         .unwrap_or_else(|payload| Err(panicked(payload.as_ref())));
+    let failed = matches!(result, Err(Ending::Failed { .. }));
     session
         .report()
-        .test_finished(|finished| fill_in(finished, result))
+        .test_finished(|finished| fill_in(finished, result))?;
+    Ok(failed)
 }
 
 fn fill_in(finished: &mut TestFinished, result: TestResult) {

@@ -119,28 +119,73 @@ fn a_reader_that_goes_away_ends_the_run() {
 }
 
 #[test]
-fn a_device_that_vanishes_fails_the_tests_that_are_left() {
+fn a_device_that_vanishes_ends_the_target_and_is_named() {
     Host::with(|host| {
         let addresses = said("ip", &["-oneline", "address", "show", "dev", "lo"]);
         let mut followed = Followed::start(&mut host.live("A,I"));
         followed.read_until("test_finished", 12);
         host.kill_daemon();
         let ran = followed.end();
-        assert_eq!(ran.status, Some(1));
+        assert_eq!(ran.status, Some(3));
         let tests = ran.tests();
-        assert_eq!(tests.len(), 128);
-        let last = tests.last().unwrap();
+        let (last, before) = tests.split_last().unwrap();
         assert_eq!(last.outcome, Outcome::Failed);
-        let message = last.message.as_deref().unwrap();
+        assert!(before.iter().all(|test| test.outcome == Outcome::Passed));
+        let left = 128 - tests.len();
+        let away = format!(
+            "the device went away during {}, {left} tests were not run: ",
+            last.id
+        );
+        let events = ran.events();
+        let [
+            ..,
+            Body::TargetFinished(target),
+            Body::Log { message, .. },
+            Body::Bye { outcome },
+        ] = &events[..]
+        else {
+            panic!("{}", ran.stdout);
+        };
+        assert_eq!((target.outcome, target.failed), (Outcome::Failed, 1));
+        assert!(message.starts_with(&away), "{message}");
         assert!(
             message.contains("tcpstatsd ended without unmounting"),
             "{message}"
         );
-        assert_eq!(bye(&ran.events()), Some(Outcome::Failed));
+        assert_eq!(*outcome, Outcome::Failed);
         assert_eq!(
             said("ip", &["-oneline", "address", "show", "dev", "lo"]),
             addresses
         );
+    });
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_no_test_failure_and_hides_no_result() {
+    Host::with(|host| {
+        let before = host.machine();
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("live_integration-A03.log");
+        std::fs::create_dir(&log).unwrap();
+        let ran = run(host.live("A").arg("--output-dir").arg(folder.path()));
+        assert_eq!(ran.status, Some(3));
+        let ids: Vec<String> = ran.tests().into_iter().map(|test| test.id).collect();
+        assert_eq!(ids, ["A01", "A02", "A03"]);
+        let events = ran.events();
+        let errors: Vec<&String> = events
+            .iter()
+            .filter_map(|body| match body {
+                Body::Log { message, .. } => Some(message),
+                _ => None,
+            })
+            .collect();
+        let failed = format!("failed to write {}: ", log.display());
+        assert!(
+            matches!(errors[..], [message] if message.starts_with(&failed)),
+            "{errors:?}"
+        );
+        assert_eq!(bye(&events), Some(Outcome::Failed));
+        host.demand_as_before(&before);
     });
 }
 
