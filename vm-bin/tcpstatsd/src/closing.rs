@@ -10,8 +10,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A flushed descriptor of which a copy (dup(2), fork(2)) is open is never released: nobody
-/// waits for it longer than this.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// waits for it longer than this. A machine with much else to do needs a good part of it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The handles that were flushed since they were last used.
 #[derive(Debug, Default)]
