@@ -82,6 +82,7 @@ fuzz: ## fuzz parser, ioctl filter and device calls, FUZZ_TIME (60) s each
 .PHONY: fuzz-short
 fuzz-short: ## the same few runs of each fuzzer every time, from its corpus
 	$(FUZZ) fuzz-short
+	$(FUZZ) fuzz-short SANITIZERS=memory OBJDIR=../build/fuzz-memory
 
 .PHONY: kmod-test
 kmod-test: ## the FreeBSD module in a user-space kernel: rules, races, failures

@@ -82,6 +82,11 @@ void device_init(struct device *device);
 void device_add_socket(struct device *device, uint8_t kind);
 void device_remove_socket(struct device *device, size_t at);
 void device_change_socket(struct device *device, size_t at, uint8_t state);
+/* One comes, up to two go, one changes. */
+void device_come_and_go(struct device *device);
+/* As filters see it. */
+struct tcpstats_socket device_view_socket(const struct socket *socket,
+    uint64_t gencnt);
 
 void device_open(struct device *device, size_t at,
     const struct tcpstats_filter *filter);
@@ -91,6 +96,8 @@ void device_set_filter(struct device *device, size_t at,
     const struct tcpstats_filter *filter);
 void device_reset(struct device *device, size_t at);
 void device_read(struct device *device, const struct request *request);
+/* The descriptor goes by the filter that it was given. */
+void device_check_descriptor(const struct descriptor *descriptor);
 /* Read what is left everywhere, close, and see that nothing is. */
 void device_finish(struct device *device);
 

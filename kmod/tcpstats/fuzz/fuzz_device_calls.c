@@ -92,7 +92,7 @@ call_reset(struct input *input)
 	device_reset(&device, next_descriptor(input));
 }
 
-/* A filter that tells the sockets apart. */
+/* Filters that tell the sockets apart, and one that none passes. */
 static const char *
 next_filter_text(struct input *input)
 {
@@ -100,7 +100,7 @@ next_filter_text(struct input *input)
 		"exclude=listen,time_wait,established", "include_state=closing",
 		"local_port=443", "local_port=80,443 fields=all",
 		"local_addr=127.0.0.1", "local_addr=fd00::/16 exclude=listen",
-		"" };
+		"local_port=1", "" };
 
 	return (texts[next(input) % (sizeof(texts) / sizeof(texts[0]))]);
 }
@@ -136,11 +136,14 @@ static void
 call_read(struct input *input)
 {
 	static const size_t sizes[] = { 0, 1, RECORD - 1, RECORD, RECORD + 1,
-		2 * RECORD - 1, 7 * RECORD, 33 * RECORD, 400 * RECORD + 13 };
+		2 * RECORD - 1, 7 * RECORD, 33 * RECORD, 400 * RECORD + 13,
+		MAX_SOCKETS * RECORD };
+	static const size_t batch_lens[] = { 1, 2, 7, 32, 128, MAX_SOCKETS };
 	struct request request = {
 		.descriptor = next_descriptor(input),
 		.size = sizes[next(input) % (sizeof(sizes) / sizeof(sizes[0]))],
-		.batch_len = 1 + next(input) % 40,
+		.batch_len = batch_lens[next(input) %
+		    (sizeof(batch_lens) / sizeof(batch_lens[0]))],
 	};
 	const uint8_t flags = next(input);
 
@@ -186,7 +189,7 @@ call_add(struct input *input)
 	const uint8_t kind = next(input), count = next(input);
 
 	/* Mostly a few, at times more than a batch visits. */
-	for (size_t i = 0; i < (count < 250 ? count % 16U : 1100U); i++)
+	for (size_t i = 0; i < (count % 16 != 0 ? count / 16U : 1100U); i++)
 		device_add_socket(&device, (uint8_t)(kind + i));
 }
 

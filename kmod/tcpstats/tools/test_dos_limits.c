@@ -7,9 +7,7 @@
  * limits back however it ends.
  */
 #include <sys/time.h>
-#include <sys/wait.h>
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,6 +24,7 @@
 #include "args.h"
 #include "connections.h"
 #include "device.h"
+#include "limits.h"
 #include "nodes.h"
 
 /* Enough that a read of all lasts longer than the shortest limit, 1 ms. */
@@ -36,11 +35,6 @@
 #define BUFFER_SIZE ((size_t)4 << 20)
 #define NREADERS 4
 #define DEADLINE_S 30
-
-static const char *const limit_names[] = { "max_open_fds",
-	"max_concurrent_readers", "max_read_duration_ms",
-	"min_read_interval_ms" };
-#define NLIMITS (sizeof(limit_names) / sizeof(limit_names[0]))
 
 /* The device, and what it must report: one end of each connection. */
 static const char *path;
@@ -469,46 +463,6 @@ run_tests(void)
 	return (tap_done());
 }
 
-static pid_t child;
-
-static void
-end_child(int signal_number)
-{
-
-	kill(child, signal_number);
-}
-
-/* Run the tests in a process of their own, which may end as it likes. */
-static int
-run_child(void)
-{
-	const struct sigaction action = { .sa_handler = end_child };
-	sigset_t before, signals;
-	int status;
-
-	/* A signal is for the child as soon as there is one. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, &before);
-	child = fork();
-	if (child < 0)
-		err(1, "failed to start a process");
-	if (child == 0) {
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		exit(run_tests());
-	}
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status))
-		return (WEXITSTATUS(status));
-	warnx("the tests ended by signal %d", WTERMSIG(status));
-	return (1);
-}
-
 static _Noreturn void
 usage(void)
 {
@@ -521,8 +475,7 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	uint32_t before[NLIMITS];
-	int error, option, status;
+	int option;
 
 	path = device_default_path();
 	nconnections = CONNECTIONS_DEFAULT;
@@ -541,16 +494,5 @@ main(int argc, char **argv)
 	}
 	if (optind != argc)
 		usage();
-	for (size_t i = 0; i < NLIMITS; i++)
-		before[i] = (uint32_t)node_get(limit_names[i]);
-	status = run_child();
-	for (size_t i = 0; i < NLIMITS; i++) {
-		error = node_set(limit_names[i], before[i]);
-		if (error == 0)
-			continue;
-		warnx("failed to put dev.tcpstats.%s back to %" PRIu32 ": %s",
-		    limit_names[i], before[i], strerror(error));
-		status = 1;
-	}
-	return (status);
+	return (run_and_restore_limits(run_tests));
 }
