@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A flushed descriptor of which a copy (dup(2), fork(2)) is open is never released: nobody
 /// waits for it longer than this. A machine with much else to do needs a good part of it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The handles that were flushed since they were last used.
 #[derive(Debug, Default)]
