@@ -8,6 +8,7 @@ mod whole;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bed::{ORCHESTRATOR, TestLab, Traces, built, code, stderr, stdout, wait_until};
@@ -425,7 +426,13 @@ fn without_root_the_lack_is_said() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("orchestrator");
-    fs::copy(ORCHESTRATOR, &program).unwrap();
+    // By another process: a descriptor that writes it here could be in the child of another test
+    // for a moment, and what is open for writing is not run (ETXTBSY).
+    let status = Command::new("cp")
+        .args([Path::new(ORCHESTRATOR), &program])
+        .status()
+        .unwrap();
+    assert!(status.success());
     for command in [vec!["up"], vec!["down"], vec!["status"]] {
         let output = Command::new(&program)
             .args(["lab", "--dir", "/run/tcpstats-none"])

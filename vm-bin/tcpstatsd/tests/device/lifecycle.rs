@@ -120,7 +120,14 @@ fn without_root_it_says_so() {
     let places = Places::new();
     // The test's own folders may be closed to others: run a copy in an open place.
     let copy = places.dev().join("copy");
-    fs::copy(env!("CARGO_BIN_EXE_tcpstatsd"), &copy).expect("a copy");
+    // By another process: a descriptor that writes it here could be in the child of another test
+    // for a moment, and what is open for writing is not run (ETXTBSY).
+    let status = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_tcpstatsd"))
+        .arg(&copy)
+        .status()
+        .expect("cp starts");
+    assert!(status.success(), "a copy");
     let mut command = Command::new(copy);
     command
         .arg("--mount")
