@@ -27,6 +27,10 @@ pub(crate) struct Arguments {
     /// End when the process that started this one ends
     #[arg(long)]
     pub(crate) die_with_parent: bool,
+
+    /// Print the reference of all metrics as Markdown, and end
+    #[arg(long)]
+    pub(crate) print_metrics: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

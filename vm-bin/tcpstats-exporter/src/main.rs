@@ -1,22 +1,36 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `tcpstats-exporter`: the tcpstats device and the system's TCP counters for Prometheus.
 
+mod allowance;
 mod cli;
+mod collection;
 mod http;
+mod kmod;
+mod metrics;
 mod server;
+mod sockets;
+mod source;
+mod system;
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::allowance::Allowance;
 use crate::cli::Arguments;
+use crate::collection::Collector;
+use crate::http::Exporter;
+use crate::metrics::Own;
+use crate::metrics::reference::Reference;
 use crate::server::{ListenError, Server};
+use crate::source::{Clock, Source};
 
 /// Why the program could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +45,8 @@ enum Error {
     Orphan,
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error("failed to set up the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
     #[error("failed to write to stdout: {0}")]
     Output(#[source] io::Error),
 }
@@ -47,6 +63,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
+    if arguments.print_metrics {
+        return print(&Reference);
+    }
     if arguments.die_with_parent {
         die_with_parent()?;
     }
@@ -62,10 +81,26 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
 
 async fn serve(arguments: &Arguments) -> Result<(), Error> {
     let stop = on_signal().map_err(Error::Signals)?;
+    let router = http::router(exporter(arguments)?);
     let server = Server::bind(&arguments.listen).await?;
-    announce(server.addresses()).map_err(Error::Output)?;
-    server.run(http::router(), &stop).await;
+    for address in server.addresses() {
+        print(&format_args!("listening on {address}\n"))?;
+    }
+    server.run(router, &stop).await;
     Ok(())
+}
+
+fn exporter(arguments: &Arguments) -> Result<Exporter, prometheus::Error> {
+    let own = Own::new()?;
+    let clock: Clock = Arc::new(Instant::now);
+    let allowance = Allowance::per_second(arguments.max_query_rate);
+    let (collector, counts) = (Collector::default(), own.clone());
+    let source = Source::new(allowance, Arc::clone(&clock), move || {
+        let collection = collector.collect();
+        counts.collected(collection.duration, collection.failure);
+        collection
+    });
+    Ok(Exporter { source, own, clock })
 }
 
 /// Have the system send SIGTERM when the parent ends; on Linux, when the parent's thread ends that
@@ -98,16 +133,12 @@ fn on_signal() -> io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Say where it listens. A reader that has gone is no error: whoever waited for the first line may
-/// close the pipe.
-fn announce(addresses: &[SocketAddr]) -> io::Result<()> {
+/// Print to stdout. A reader that has gone is no error: whoever waited for the first line may close
+/// the pipe.
+fn print(text: &impl Display) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
-    let written = addresses
-        .iter()
-        .try_for_each(|address| writeln!(stdout, "listening on {address}"))
-        .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),
     }
 }
