@@ -8,7 +8,7 @@ TOOLS := $(MAKE) --no-print-directory -C kmod/tcpstats/tools
 KERNEL_TEST := $(MAKE) --no-print-directory -C kmod/tcpstats/kernel-test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
-VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstatsd
+VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstats-exporter tcpstatsd
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
