@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{lab, replay, run};
+use crate::{analyze, lab, replay, run};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// Find the changes of any series of measurements
+    Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
     Lab(lab::cli::Args),
 }
@@ -38,6 +40,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
     }
 }
