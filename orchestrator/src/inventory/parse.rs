@@ -193,7 +193,7 @@ impl Source<'_> {
                 .chain(vm.labels)
                 .collect(),
             env: self.env(&defaults.env, &vm.env)?,
-            deploy: vm.deploy.or(defaults.deploy).unwrap_or_default(),
+            deploy: vm.deploy.or(defaults.deploy),
             limits: Limits {
                 stages: self.stage_limits(&defaults.limits, &vm.limits)?,
                 idle: match vm.idle_limit.as_ref().or(defaults.idle_limit.as_ref()) {
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(a.limits.idle, Duration::from_secs(20));
         assert_eq!(b.address(), "me@[fd00::1]:22");
         assert_eq!(b.host_keys, HostKeys::AcceptNew);
-        assert_eq!(b.deploy, Deploy::None);
+        assert_eq!(b.deploy, Some(Deploy::None));
         assert_eq!(
             (b.labels["rack"].as_str(), b.labels["os"].as_str()),
             ("right", "bsd")

@@ -23,13 +23,14 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 pub use args::Args;
+pub(crate) use args::{at_least_one, inventory_path, overrides_of_place};
 
 use crate::event::Body;
 use crate::event_log::{self, WriteError, Writer};
 use crate::exit::ExitStatus;
 use crate::http::{ListenError, Server};
 use crate::inventory;
-use crate::pipeline::{Shared, Stop, StopReason};
+use crate::pipeline::{Dist, Shared, Stop, StopReason};
 use crate::plan::{self, Plan};
 use crate::projection::metrics::Metrics;
 use crate::projection::summary::{self, Look};
@@ -155,7 +156,8 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         recorder: recorder.clone(),
         stop,
         control: ControlDir::new().map_err(Error::ControlDir)?,
-        dist: args.dist(),
+        dist: Dist::new(args.dist()),
+        source: args.source.clone(),
         artifacts: folder,
         retries: args.retries,
         fail_fast: args.fail_fast,
