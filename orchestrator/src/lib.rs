@@ -14,6 +14,7 @@ pub mod exit;
 pub mod http;
 pub mod inventory;
 pub mod lab;
+pub mod outputs;
 pub mod pipeline;
 pub mod plan;
 pub mod projection;

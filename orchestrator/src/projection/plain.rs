@@ -6,6 +6,7 @@ use std::io::Write;
 use protocol::event::{Level, TargetFinished, TestFinished};
 
 use super::View;
+use super::benchmarks;
 use super::state::{RunState, Tally};
 use super::text::{self, FULL, Paint, Room, Tone, printable, seconds};
 use crate::event::{Body, Event, Plan};
@@ -145,8 +146,19 @@ fn harness(paint: Paint, state: &RunState, vm: &str, body: &protocol::Body) -> O
             }
         }
         protocol::Body::Log { level, message } => log(paint, *level, message),
+        protocol::Body::Benchmark(told) => {
+            let target = state.vm(vm)?.target(&told.target)?;
+            let mut kept = target.benchmarks.iter().rev();
+            let series = (
+                told.name.as_str(),
+                told.workload.as_str(),
+                told.connections,
+                told.unit.as_str(),
+            );
+            let measured = kept.find(|kept| kept.key() == series)?;
+            Some(benchmarks::line(measured))
+        }
         protocol::Body::Hello(_)
-        | protocol::Body::Benchmark(_)
         | protocol::Body::Counters { .. }
         | protocol::Body::Exporter { .. }
         | protocol::Body::Bye { .. }

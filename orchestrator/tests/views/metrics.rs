@@ -9,7 +9,9 @@ use orchestrator::event::{Event, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fold, Projection, StateHandle};
 
-use crate::events::{Story, TARGET, bring_up, cause, failed, good_run, passed, troubled_run};
+use crate::events::{
+    Story, TARGET, bring_up, cause, failed, good_run, passed, run_of_members, troubled_run,
+};
 
 /// The metrics and what feeds them.
 pub(crate) fn metrics() -> (Metrics, Fold) {
@@ -47,7 +49,12 @@ fn the_exposition_of_a_troubled_run() {
 
 #[test]
 fn promtool_has_no_complaint() {
-    for story in [Story { events: vec![] }, good_run(), troubled_run()] {
+    for story in [
+        Story { events: vec![] },
+        good_run(),
+        troubled_run(),
+        run_of_members(),
+    ] {
         let promtool = Command::new("promtool")
             .args(["check", "metrics"])
             .stdin(Stdio::piped())
@@ -190,4 +197,42 @@ fn a_vm_cannot_make_series_without_end() {
     assert_eq!(samples(&text, "orchestrator_test_failed{").len(), 100);
     assert_eq!(samples(&text, "orchestrator_tests{").len(), 3 * 65);
     assert!(!text.contains("surprise"));
+}
+
+#[test]
+fn each_member_of_a_target_is_a_target_and_the_whole_is_one_too() {
+    let text = exposition(&run_of_members());
+    let of = |target: &str| {
+        ["freebsd150", "freebsd144", "freebsd143"].map(|vm| {
+            let series = format!("orchestrator_target_passed{{target=\"{target}\",vm=\"{vm}\"}} ");
+            let found = samples(&text, &series);
+            found.first().map(|line| line[series.len()..].to_owned())
+        })
+    };
+    let [yes, no] = ["1", "0"].map(|value| Some(value.to_owned()));
+    assert_eq!(of("unit"), [yes.clone(), yes.clone(), yes.clone()]);
+    assert_eq!(of("bench"), [yes.clone(), yes.clone(), no.clone()]);
+    // What was never begun is not known by its name.
+    assert_eq!(of("kmod"), [yes.clone(), no.clone(), None]);
+    assert_eq!(of("all"), [yes, no.clone(), no]);
+}
+
+#[test]
+fn a_benchmark_is_the_median_of_its_samples() {
+    let text = exposition(&run_of_members());
+    let series = "orchestrator_benchmark_value{benchmark=\"parse\",connections=\"0\",unit=\"ns\",";
+    assert_eq!(
+        samples(&text, series),
+        [
+            ("freebsd143", "empty", 80),
+            ("freebsd143", "worst_case", 3300),
+            ("freebsd144", "empty", 60),
+            ("freebsd144", "worst_case", 2475),
+            ("freebsd150", "empty", 40),
+            ("freebsd150", "worst_case", 1650),
+        ]
+        .map(|(vm, workload, value)| format!(
+            "{series}vm=\"{vm}\",workload=\"{workload}\"}} {value}"
+        ))
+    );
 }

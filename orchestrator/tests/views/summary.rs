@@ -7,7 +7,7 @@ use orchestrator::projection::summary::{Look, render};
 use orchestrator::projection::text::Paint;
 use protocol::event::Level;
 
-use crate::events::{Story, bring_up, cause, failed, good_run, troubled_run};
+use crate::events::{Story, bring_up, cause, failed, good_run, run_of_members, troubled_run};
 
 fn summary(story: &Story, width: u16) -> String {
     render(
@@ -33,6 +33,16 @@ fn trouble_at_80_columns() {
 #[test]
 fn trouble_at_200_columns() {
     assert_snapshot!(summary(&troubled_run(), 200));
+}
+
+#[test]
+fn members_and_benchmarks_at_80_columns() {
+    assert_snapshot!(summary(&run_of_members(), 80));
+}
+
+#[test]
+fn members_and_benchmarks_at_200_columns() {
+    assert_snapshot!(summary(&run_of_members(), 200));
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Metrics {
             .register(Box::new(state::StateCollector::new(state)?))?;
         // A counter that is there from the start shows its first increment.
         for status in RESULTS {
-            self.runs.with_label_values(&[result(status)]);
+            self.runs.with_label_values(&[status.as_str()]);
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl View for Counting {
                 ..
             } => self.stage_finished(vm, *stage, *duration_s, cause.is_none()),
             Body::RunFinished { .. } => {
-                let result = result(state.exit_status());
+                let result = state.exit_status().as_str();
                 self.metrics.runs.with_label_values(&[result]).inc();
             }
             Body::Facts { .. }
@@ -206,16 +206,5 @@ impl View for Counting {
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }
-    }
-}
-
-/// A run's end as a label.
-fn result(status: ExitStatus) -> &'static str {
-    match status {
-        ExitStatus::Success => "passed",
-        ExitStatus::TestsFailed => "failed",
-        ExitStatus::Usage => "usage",
-        ExitStatus::NotDriven => "not_driven",
-        ExitStatus::Interrupted => "interrupted",
     }
 }
