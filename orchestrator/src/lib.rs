@@ -21,5 +21,6 @@ pub mod projection;
 pub mod replay;
 pub mod run;
 pub mod runs;
+pub mod scrape;
 pub mod ssh;
 mod tell;

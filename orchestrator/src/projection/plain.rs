@@ -7,9 +7,9 @@ use protocol::event::{Level, TargetFinished, TestFinished};
 
 use super::View;
 use super::benchmarks;
-use super::state::{RunState, Tally};
+use super::state::{RunState, Tally, VmState};
 use super::text::{self, FULL, Paint, Room, Tone, printable, seconds};
-use crate::event::{Body, Event, Plan};
+use crate::event::{Body, Event, Plan, ScrapeReason};
 
 /// Prints a line for each event that says something new of a run.
 #[derive(Debug)]
@@ -74,12 +74,34 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             };
             (vm, paint.text(Tone::of(*outcome), line))
         }
+        Body::ScrapeFailed {
+            vm,
+            reason,
+            message,
+            ..
+        } => (vm, scrape_failed(paint, state.vm(vm)?, *reason, message)?),
         Body::StageFinished { .. }
+        | Body::Scraped { .. }
         | Body::Output { .. }
         | Body::RunFinished { .. }
         | Body::Unknown => return None,
     };
     Some(format!("{vm}: {said}"))
+}
+
+/// The first failure of a kind; the others are counted. An exporter that has
+/// ended is what is to be expected at the end of its target.
+pub(super) fn scrape_failed(
+    paint: Paint,
+    vm: &VmState,
+    reason: ScrapeReason,
+    message: &str,
+) -> Option<String> {
+    let first = vm.scrapes.failed.get(&reason) == Some(&1);
+    (first && reason != ScrapeReason::Gone).then(|| {
+        let head = paint.text(Tone::Warn, "scraping failed");
+        format!("{head}: {}; the run goes on", printable(message))
+    })
 }
 
 /// What a signal does, for whoever sent it.

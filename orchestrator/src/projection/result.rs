@@ -10,7 +10,7 @@ use protocol::event::{Better, TestFinished};
 use serde::Serialize;
 
 use super::state::{BenchmarkState, RunState, Tally, TargetState, VmState};
-use crate::event::{Cause, Facts, Stage, VmOutcome};
+use crate::event::{Cause, Facts, Reading, ScrapeReason, Stage, VmOutcome};
 
 /// Version of the object; `v` in the JSON.
 const VERSION: u32 = 1;
@@ -51,6 +51,16 @@ struct Vm<'a> {
     tests: Tests,
     stages: Vec<StageResult>,
     targets: Vec<Target<'a>>,
+    scrapes: Scrapes<'a>,
+}
+
+#[derive(Serialize)]
+struct Scrapes<'a> {
+    succeeded: u32,
+    /// By reason.
+    failed: &'a BTreeMap<ScrapeReason, u32>,
+    /// What the exporter said last, by its own names.
+    last: &'a BTreeMap<String, Reading>,
 }
 
 #[derive(Serialize)]
@@ -140,6 +150,11 @@ fn vm(vm: &VmState) -> Vm<'_> {
         tests: vm.tally().into(),
         stages: stages.collect(),
         targets: vm.targets.iter().map(target).collect(),
+        scrapes: Scrapes {
+            succeeded: vm.scrapes.succeeded,
+            failed: &vm.scrapes.failed,
+            last: &vm.scraped,
+        },
     }
 }
 

@@ -15,7 +15,7 @@ use protocol::event::TestFinished;
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
 use super::{benchmarks, targets};
-use crate::event::{Cause, Stage, VmOutcome};
+use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
 /// VMs that are named before the rest is counted.
@@ -391,6 +391,7 @@ fn broken_in(vm: &VmState, stage: Stage) -> String {
 /// What is worth knowing even where all passed.
 fn notes(state: &RunState) -> String {
     let mut lines: Vec<String> = state.vms.iter().filter_map(retries).collect();
+    lines.extend(state.vms.iter().filter_map(scrapes));
     lines.extend(slowest(state));
     lines.extend(device(state));
     lines.push(format!("tests: {}", text::tally(state.tally())));
@@ -406,6 +407,19 @@ fn retries(vm: &VmState) -> Option<String> {
         .collect();
     let said = tried_again.join(", ");
     (!said.is_empty()).then(|| format!("{}: {said}", vm.name()))
+}
+
+/// What kept a VM's exporter from being scraped, where something did.
+fn scrapes(vm: &VmState) -> Option<String> {
+    let troubles = vm.scrapes.failed.iter();
+    let troubles = troubles.filter(|(reason, _)| **reason != ScrapeReason::Gone);
+    let failed: u32 = troubles.clone().map(|(_, number)| number).sum();
+    let all = vm.scrapes.succeeded.saturating_add(failed);
+    let reasons: Vec<String> = troubles
+        .map(|(reason, number)| format!("{} {number}", reason.as_str()))
+        .collect();
+    let said = reasons.join(", ");
+    (failed > 0).then(|| format!("{}: {failed} of {all} scrapes failed: {said}", vm.name()))
 }
 
 /// Where the time of the slowest VM went, which is the time of the run.

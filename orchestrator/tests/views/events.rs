@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use orchestrator::event::{
-    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Stage, VERSION, VmOutcome,
+    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Reading, ScrapeReason, Stage,
+    VERSION, VmOutcome,
 };
 use orchestrator::projection::state::RunState;
 use protocol::Outcome;
@@ -185,6 +186,24 @@ impl Story {
                 values,
             },
         )
+    }
+
+    pub(crate) fn scraped(&mut self, vm: &str, samples: &[(&str, Reading)]) -> &mut Self {
+        let samples = samples.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+        self.tell(Body::Scraped {
+            vm: vm.into(),
+            duration_s: 0.02,
+            samples: samples.collect(),
+        })
+    }
+
+    pub(crate) fn scrape_failed(&mut self, vm: &str, reason: ScrapeReason) -> &mut Self {
+        self.tell(Body::ScrapeFailed {
+            vm: vm.into(),
+            duration_s: 0.02,
+            reason,
+            message: "no answer: \u{7}refused".into(),
+        })
     }
 
     pub(crate) fn log(&mut self, vm: &str, level: Level, message: &str) -> &mut Self {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use orchestrator::event::{Event, Stage, VmOutcome};
+use orchestrator::event::{Event, Reading, ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fold, Projection, StateHandle};
 
@@ -54,6 +54,7 @@ fn promtool_has_no_complaint() {
         good_run(),
         troubled_run(),
         run_of_members(),
+        scraped_run(),
     ] {
         let promtool = Command::new("promtool")
             .args(["check", "metrics"])
@@ -234,5 +235,85 @@ fn a_benchmark_is_the_median_of_its_samples() {
         .map(|(vm, workload, value)| format!(
             "{series}vm=\"{vm}\",workload=\"{workload}\"}} {value}"
         ))
+    );
+}
+
+fn scraped_run() -> Story {
+    let mut story = Story::of(&["a", "b"]);
+    let by = |values: &[(&str, f64)]| {
+        let values = values.iter().map(|&(k, v)| (k.to_owned(), v));
+        Reading::By(values.collect())
+    };
+    for vm in ["a", "b"] {
+        story.counters(vm, &[("opens_total", 3), ("reads_total", 5)]);
+        story.scraped(
+            vm,
+            &[
+                ("tcpstats_kmod_opens_total", Reading::One(4.0)),
+                ("tcpstats_kmod_limit", by(&[("max_open_fds", 64.0)])),
+                ("tcpstats_sockets_total", Reading::One(12.0)),
+                (
+                    "tcpstats_sockets_by_state",
+                    by(&[("listen", 2.0), ("established", 10.0)]),
+                ),
+                ("tcpstats_sys_drops_total", Reading::One(1.0)),
+                ("of_another_program", Reading::One(1.0)),
+            ],
+        );
+    }
+    story
+}
+
+#[test]
+fn the_last_scrape_is_republished_and_what_was_read_later_counts() {
+    let mut story = scraped_run();
+    story.counters("b", &[("opens_total", 9)]);
+    let text = exposition(&story);
+    let opens = samples(&text, "kmod_opens_total{");
+    assert_eq!(
+        opens,
+        [
+            "kmod_opens_total{vm=\"a\"} 4",
+            "kmod_opens_total{vm=\"b\"} 9"
+        ]
+    );
+    let reads = samples(&text, "kmod_reads_total{");
+    assert_eq!(
+        reads,
+        [
+            "kmod_reads_total{vm=\"a\"} 5",
+            "kmod_reads_total{vm=\"b\"} 5"
+        ]
+    );
+    let sockets = samples(&text, "tcp_sockets{");
+    assert_eq!(
+        sockets,
+        ["tcp_sockets{vm=\"a\"} 12", "tcp_sockets{vm=\"b\"} 12"]
+    );
+    assert_eq!(samples(&text, "tcp_sockets_by_state{").len(), 4);
+    assert!(!text.contains("of_another_program"));
+}
+
+#[test]
+fn a_failed_scrape_ends_what_was_said_unless_the_exporter_has_ended() {
+    let mut story = scraped_run();
+    story.scrape_failed("a", ScrapeReason::Timeout);
+    story.scrape_failed("b", ScrapeReason::Gone);
+    let text = exposition(&story);
+    assert_eq!(samples(&text, "tcp_sockets{"), ["tcp_sockets{vm=\"b\"} 12"]);
+    assert_eq!(
+        samples(&text, "orchestrator_scrape_failures_total{"),
+        [
+            "orchestrator_scrape_failures_total{reason=\"gone\",vm=\"b\"} 1",
+            "orchestrator_scrape_failures_total{reason=\"timeout\",vm=\"a\"} 1",
+        ]
+    );
+    let counts = samples(&text, "orchestrator_scrape_duration_seconds_count{");
+    assert_eq!(
+        counts,
+        [
+            "orchestrator_scrape_duration_seconds_count{vm=\"a\"} 2",
+            "orchestrator_scrape_duration_seconds_count{vm=\"b\"} 2",
+        ]
     );
 }

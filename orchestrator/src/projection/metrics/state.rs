@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
+use super::device;
 use super::family::{Family, Sample};
-use super::kmod;
 use crate::event::{Stage, VmOutcome};
 use crate::projection::StateHandle;
 use crate::projection::state::{RunState, Tally, VmState};
@@ -60,6 +60,12 @@ const BENCHMARK: Family = Family::gauge(
     &["vm", "benchmark", "workload", "connections", "unit"],
 );
 
+const LAST_SCRAPE: Family = Family::gauge(
+    "orchestrator_last_scrape_timestamp_seconds",
+    "When the VM's exporter was last scraped with success.",
+    &["vm"],
+);
+
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
 
@@ -83,8 +89,9 @@ impl StateCollector {
             TESTS,
             TEST_FAILED,
             BENCHMARK,
+            LAST_SCRAPE,
         ];
-        let families = own.into_iter().chain(kmod::families());
+        let families = own.into_iter().chain(device::families());
         let descs = families
             .map(|family| family.desc())
             .collect::<Result<_, _>>()?;
@@ -100,7 +107,7 @@ impl Collector for StateCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         self.state.read(|state| {
             let mut families = collect(state);
-            families.extend(kmod::collect(state));
+            families.extend(device::collect(state));
             families
         })
     }
@@ -126,6 +133,7 @@ fn collect(state: &RunState) -> Vec<MetricFamily> {
         TESTS.with(vms().flat_map(tests)),
         TEST_FAILED.with(vms().flat_map(failed_tests)),
         BENCHMARK.with(vms().flat_map(benchmarks)),
+        LAST_SCRAPE.with(vms().filter_map(last_scrape)),
     ]
 }
 
@@ -223,7 +231,7 @@ fn target_end(vm: &VmState, name: &str, end: Option<End>) -> Option<TargetEnd> {
         vm: vm.name().to_owned(),
         target: name.to_owned(),
         passed,
-        timestamp_s: time.as_microsecond() as f64 / 1e6,
+        timestamp_s: timestamp_s(time),
         duration_s,
     })
 }
@@ -265,6 +273,17 @@ fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<3>> {
         labels: [vm.name().to_owned(), target.clone(), test.clone()],
         value: 1.0,
     })
+}
+
+fn last_scrape(vm: &VmState) -> Option<Sample<1>> {
+    Some(Sample {
+        labels: [vm.name().to_owned()],
+        value: timestamp_s(vm.scrapes.last?),
+    })
+}
+
+fn timestamp_s(time: Timestamp) -> f64 {
+    time.as_microsecond() as f64 / 1e6
 }
 
 fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {

@@ -17,8 +17,8 @@ use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
 pub use vm::{
-    Counters, KEPT_LINES, KEPT_TESTS, Phase, Session, StageState, Tally, TargetEnd, TargetState,
-    VmEnd, VmState,
+    Counters, KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd,
+    TargetState, VmEnd, VmState,
 };
 
 /// A run after some of its events.
@@ -90,6 +90,8 @@ impl RunState {
             } => {
                 self.vm_mut(vm).harness(event.time, target, &said.body);
             }
+            Body::Scraped { vm, samples, .. } => self.vm_mut(vm).scraped(event.time, samples),
+            Body::ScrapeFailed { vm, reason, .. } => self.vm_mut(vm).scrape_failed(*reason),
             Body::Output { vm, line, .. } => self.vm_mut(vm).keep_line(line),
             Body::VmFinished {
                 vm,

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
 
 use super::benchmark::BenchmarkState;
-use crate::event::{Cause, Facts, PlannedVm, Stage, VmOutcome};
+use crate::event::{Cause, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
+use crate::scrape::series;
 
 /// Failing and skipped tests of one VM that are kept whole; the rest is counted.
 pub const KEPT_TESTS: usize = 100;
@@ -46,9 +47,25 @@ pub struct VmState {
     pub failure: Option<Cause>,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
+    /// What its exporter said last, by the exporter's names; nothing since a
+    /// scrape failed, unless that was because the exporter had ended.
+    pub scraped: BTreeMap<String, Reading>,
+    /// How its scrapes went.
+    pub scrapes: Scrapes,
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
+}
+
+/// The scrapes of one VM's exporter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scrapes {
+    /// Those that gave something.
+    pub succeeded: u32,
+    /// Those that gave nothing, by reason.
+    pub failed: BTreeMap<ScrapeReason, u32>,
+    /// When the last one succeeded.
+    pub last: Option<Timestamp>,
 }
 
 /// How far a VM is.
@@ -214,6 +231,8 @@ impl VmState {
             sessions: BTreeMap::new(),
             failure: None,
             counters: BTreeMap::new(),
+            scraped: BTreeMap::new(),
+            scrapes: Scrapes::default(),
             last_lines: VecDeque::new(),
         }
     }
@@ -319,7 +338,13 @@ impl VmState {
             }
             protocol::Body::Counters { target, values, .. } => {
                 self.target_mut(target).counters.read(values);
-                self.counters = clip_counters(values);
+                for (name, value) in clip_counters(values) {
+                    if self.counters.len() < KEPT_COUNTERS || self.counters.contains_key(&name) {
+                        self.counters.insert(name, value);
+                    }
+                }
+                self.scraped
+                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.exporter == name));
             }
             protocol::Body::Bye { outcome } => {
                 if let Some(session) = self.sessions.get_mut(planned) {
@@ -378,6 +403,23 @@ impl VmState {
             self.targets.len() - 1
         });
         &mut self.targets[at]
+    }
+
+    pub(super) fn scraped(&mut self, time: Timestamp, samples: &BTreeMap<String, Reading>) {
+        self.scrapes.succeeded = self.scrapes.succeeded.saturating_add(1);
+        self.scrapes.last = Some(time);
+        let known = samples.iter();
+        let known = known.filter(|(name, _)| series::find(name).is_some());
+        self.scraped = known.map(|(k, v)| (k.clone(), v.clone())).collect();
+    }
+
+    /// What was said before must not be taken for what is.
+    pub(super) fn scrape_failed(&mut self, reason: ScrapeReason) {
+        let number = self.scrapes.failed.entry(reason).or_default();
+        *number = number.saturating_add(1);
+        if reason != ScrapeReason::Gone {
+            self.scraped.clear();
+        }
     }
 
     pub(super) fn keep_line(&mut self, line: &str) {
