@@ -62,6 +62,11 @@ pub struct Vm {
     pub labels: BTreeMap<String, String>,
     /// Variables for the test binary.
     pub env: BTreeMap<String, String>,
+    /// `host:port` of an exporter there that is to be scraped during a run;
+    /// where absent, the one that the test binary starts.
+    pub exporter: Option<String>,
+    /// Time from one scrape to the next.
+    pub scrape_interval: Duration,
     /// How the programs come there; [`Deploy::Cross`] where it can serve and
     /// else [`Deploy::Build`], where absent.
     pub deploy: Option<Deploy>,
@@ -122,6 +127,8 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Time from one scrape to the next, unless the inventory says so.
+    pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
     /// The longest silence of the test binary, unless the inventory says so.
     pub const IDLE: Duration = Duration::from_secs(5 * MINUTE_S);
 

@@ -18,6 +18,7 @@ mod load;
 mod lock;
 mod place;
 mod prepare;
+mod scraping;
 mod stop;
 mod terminate;
 mod test;

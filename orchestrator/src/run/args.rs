@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::inventory::Deploy;
+use crate::outputs;
 use crate::plan::{Overrides, Selection};
-use crate::projection::text::ColorChoice;
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -57,9 +57,8 @@ pub struct Args {
     /// Folder of the source tree, for VMs that build it
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) source: PathBuf,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) color: ColorChoice,
+    #[command(flatten)]
+    pub(super) outputs: outputs::Outputs,
 }
 
 /// Which VMs: exactly one of the three ways to say so.

@@ -76,7 +76,7 @@ impl ControlDir {
         })
     }
 
-    fn unused(&self) -> PathBuf {
+    pub(super) fn unused(&self) -> PathBuf {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.dir.path().join(number.to_string())
     }
