@@ -14,6 +14,7 @@ mod connect;
 mod deploy;
 mod fixture;
 mod lock;
+mod resume;
 mod scrape;
 mod stop;
 mod stream;
