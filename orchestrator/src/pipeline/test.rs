@@ -46,8 +46,9 @@ impl Pipeline {
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let mut passed = true;
-            for target in &self.shared.targets {
+            let resumed = self.resumed.as_ref();
+            let mut passed = resumed.is_none_or(|missing| missing.passed_before);
+            for target in self.targets() {
                 if let Some(reason) = stop.reason() {
                     return Err(reason.into());
                 }
