@@ -155,6 +155,7 @@ pub(crate) mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     /// A clock that stands until it is moved.
     #[derive(Clone)]
@@ -205,7 +206,9 @@ pub(crate) mod tests {
         fn pass(&self) {
             let (open, moved) = &*self.0;
             let open = open.lock().expect("not poisoned");
-            drop(moved.wait_while(open, |open| !*open).expect("not poisoned"));
+            // A test that failed does not open it.
+            let wait = moved.wait_timeout_while(open, DEADLINE, |open| !*open);
+            assert!(*wait.expect("not poisoned").0, "the door was opened");
         }
 
         fn open(&self) {
