@@ -4,15 +4,15 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::at;
 use crate::error::{Error, Failure};
 use crate::pattern::Pattern;
 use crate::socket;
@@ -31,7 +31,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Traffic {
     pub(crate) payload_bytes: u64,
     /// Between the starts of two payloads; a payload whose echo takes longer delays the next.
-    pub(crate) interval: Duration,
+    /// `None`: one payload, then silence.
+    pub(crate) interval: Option<Duration>,
 }
 
 /// Bytes of all connections together.
@@ -41,14 +42,14 @@ pub(crate) struct Counters {
     pub(crate) verified_bytes: AtomicU64,
 }
 
-/// What all connections of a client have in common.
+/// What all connections of a client have in common, whichever worker holds them.
 #[derive(Debug)]
 pub(crate) struct Common {
-    /// `None`: connections stay idle.
-    pub(crate) traffic: Option<Traffic>,
+    pub(crate) traffic: Traffic,
     pub(crate) pattern: Pattern,
     pub(crate) counters: Counters,
-    pub(crate) stop: CancellationToken,
+    /// Connections that have stood so far.
+    pub(crate) stood: AtomicU32,
 }
 
 /// Which connection this is.
@@ -60,16 +61,16 @@ pub(crate) struct Endpoints {
     pub(crate) target: SocketAddr,
 }
 
-/// Connects, says so on `standing` once the connection stands, and holds it until asked to stop.
-/// With traffic a connection stands when its first payload has come back, since only that proves
-/// that the server has accepted it; an idle one stands when it is established.
+/// Connects, calls `stands` once the connection stands, and holds it until `stop`. It stands
+/// when its first payload has come back, since only that proves that the server has accepted it.
 ///
 /// # Errors
 /// Those of [`socket::connect`], and [`Error::Broken`] for a connection that fails afterwards.
 pub(crate) async fn run(
     common: Arc<Common>,
+    stop: CancellationToken,
     endpoints: Endpoints,
-    standing: mpsc::UnboundedSender<()>,
+    stands: impl FnOnce(),
 ) -> Result<(), Error> {
     let Endpoints {
         connection,
@@ -77,12 +78,7 @@ pub(crate) async fn run(
         target,
     } = endpoints;
     let connecting = socket::connect(source, target);
-    let Some(stream) = common
-        .stop
-        .run_until_cancelled(connecting)
-        .await
-        .transpose()?
-    else {
+    let Some(stream) = stop.run_until_cancelled(connecting).await.transpose()? else {
         return Ok(());
     };
     let local = stream
@@ -90,15 +86,12 @@ pub(crate) async fn run(
         .map_err(|error| Error::Connect { target, error })?;
     let stream = Stream {
         common: &common,
+        stop: &stop,
         connection,
         stream: &stream,
         sent: 0,
         verified: 0,
         due: 0,
-    };
-    // The receiver lives as long as the client, and a client that ends needs no news.
-    let stands = || {
-        let _ = standing.send(());
     };
     stream.hold(stands).await.map_err(|failure| Error::Broken {
         connection,
@@ -118,6 +111,7 @@ enum Pause {
 /// One connection's stream of bytes; positions count from its first byte.
 struct Stream<'a> {
     common: &'a Common,
+    stop: &'a CancellationToken,
     connection: u32,
     stream: &'a TcpStream,
     sent: u64,
@@ -127,26 +121,26 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Exchanges payloads, or nothing, until asked to stop.
+    /// Exchanges payloads until asked to stop.
     async fn hold(mut self, stands: impl FnOnce()) -> Result<(), Failure> {
-        let Some(traffic) = self.common.traffic else {
-            stands();
-            self.pause(std::future::pending()).await?;
+        // One that never stood ends with the client as if it had not been tried.
+        let first = self.stop.run_until_cancelled(self.payload()).await;
+        let Some(mut next_start) = first.transpose()? else {
             return Ok(());
         };
-        let mut next_start = self.payload(traffic).await?;
         stands();
-        while self.pause(sleep_until(next_start)).await? == Pause::Over {
-            next_start = self.payload(traffic).await?;
+        while self.pause(next_start).await? == Pause::Over {
+            next_start = self.payload().await?;
         }
         Ok(())
     }
 
     /// Sends one payload and waits for its echo; returns when the next one is to start.
-    async fn payload(&mut self, traffic: Traffic) -> Result<Instant, Failure> {
-        let next_start = Instant::now() + traffic.interval;
+    async fn payload(&mut self) -> Result<Option<Instant>, Failure> {
+        let traffic = self.common.traffic;
+        let next_start = traffic.interval.map(|interval| Instant::now() + interval);
         self.due += traffic.payload_bytes;
-        let stop = &self.common.stop;
+        let stop = self.stop;
         tokio::select! {
             exchanged = self.exchange() => exchanged.map(|()| next_start),
             limit = overdue(stop) => Err(Failure::Unanswered { missing: self.missing(), limit }),
@@ -177,10 +171,10 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Waits while nothing is on its way. Whatever arrives meanwhile is a failure: the end of the
-    /// connection, or bytes that were not sent.
-    async fn pause(&mut self, over: impl Future<Output = ()>) -> Result<Pause, Failure> {
-        let stop = &self.common.stop;
+    /// Waits until an instant, or for ever, while nothing is on its way. Whatever arrives meanwhile
+    /// is a failure: the end of the connection, or bytes that were not sent.
+    async fn pause(&mut self, until: Option<Instant>) -> Result<Pause, Failure> {
+        let stop = self.stop;
         let broken = async {
             loop {
                 self.stream
@@ -191,7 +185,7 @@ impl Stream<'_> {
             }
         };
         tokio::select! {
-            () = over => Ok(Pause::Over),
+            () = at(until) => Ok(Pause::Over),
             () = stop.cancelled() => Ok(Pause::Stopped),
             failure = broken => failure,
         }
