@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::sys::resource::rlim_t;
 use thiserror::Error;
 
 use crate::pattern::Difference;
@@ -73,8 +72,8 @@ pub(crate) enum Error {
     )]
     Descriptors {
         connections: u32,
-        needed: rlim_t,
-        allowed: rlim_t,
+        needed: u64,
+        allowed: u64,
         tables: u32,
     },
 
@@ -84,30 +83,8 @@ pub(crate) enum Error {
     )]
     SystemDescriptors { target: SocketAddr },
 
-    #[error(
-        "{needed} more open files are needed, and of the system's {limit} are {used} in use: \
-         raise {} (sysctl)",
-        SYSTEM_FILES
-    )]
-    SystemFiles { needed: u64, used: u64, limit: u64 },
-
-    #[error(
-        "{connections} connections need {needed} pairs of source address and server port, since {} \
-         leaves {range} ports to each, and there are {pairs}: give more --source or --ports",
-        PORT_RANGE
-    )]
-    PortPairs {
-        connections: u32,
-        needed: u64,
-        range: u64,
-        pairs: u64,
-    },
-
-    #[error(
-        "about {needed_mib} MiB of memory are needed for the sockets, and {available_mib} MiB are \
-         available (MemAvailable): end other programs or ask for fewer connections"
-    )]
-    Memory { needed_mib: u64, available_mib: u64 },
+    #[error(transparent)]
+    Shortage(#[from] Shortage),
 
     #[error(
         "no ephemeral port left for {target} from {}: widen {}, or spread the connections over \
@@ -183,6 +160,39 @@ pub(crate) enum Error {
     ServerFailures { failed: u64 },
 }
 
+/// What the system has too little of, known before connecting.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "other systems are not asked beforehand")
+)]
+#[derive(Debug, Error)]
+pub(crate) enum Shortage {
+    #[error(
+        "{needed} more open files are needed, and of the system's {limit} are {used} in use: \
+         raise {} (sysctl)",
+        SYSTEM_FILES
+    )]
+    SystemFiles { needed: u64, used: u64, limit: u64 },
+
+    #[error(
+        "{connections} connections need {needed} pairs of source address and server port, since {} \
+         leaves {range} ports to each, and there are {pairs}: give more --source or --ports",
+        PORT_RANGE
+    )]
+    PortPairs {
+        connections: u32,
+        needed: u64,
+        range: u64,
+        pairs: u64,
+    },
+
+    #[error(
+        "about {needed_mib} MiB of memory are needed for the sockets, and {available_mib} MiB are \
+         available (MemAvailable): end other programs or ask for fewer connections"
+    )]
+    Memory { needed_mib: u64, available_mib: u64 },
+}
+
 /// How a connection that stood came to grief.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -224,10 +234,8 @@ impl Error {
             Self::Limits(_)
             | Self::Descriptors { .. }
             | Self::SystemDescriptors { .. }
-            | Self::SystemFiles { .. }
+            | Self::Shortage(_)
             | Self::Ports { .. }
-            | Self::PortPairs { .. }
-            | Self::Memory { .. }
             | Self::ParentUnseen
             | Self::AddressMissing { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
