@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One connection of the client: sends its payloads, verifies what comes back.
+//! One connection of the client: stands, and exchanges its payloads in time.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::at;
+use super::stream::Stream;
 use crate::error::{Error, Failure};
 use crate::pattern::Pattern;
 use crate::socket;
-
-/// Bytes read at once, on the worker thread's stack: a waiting connection holds no buffer.
-const READ_BYTES: usize = 4096;
 
 /// How long a payload may be on its way while running.
 const ECHO_LIMIT: Duration = Duration::from_secs(30);
@@ -77,23 +72,16 @@ pub(crate) async fn run(
         source,
         target,
     } = endpoints;
-    let connecting = socket::connect(source, target);
-    let Some(stream) = stop.run_until_cancelled(connecting).await.transpose()? else {
-        return Ok(());
+    let stream = tokio::select! {
+        connected = socket::connect(source, target) => connected?,
+        () = stop.cancelled() => return Ok(()),
     };
     let local = stream
         .local_addr()
         .map_err(|error| Error::Connect { target, error })?;
-    let stream = Stream {
-        common: &common,
-        stop: &stop,
-        connection,
-        stream: &stream,
-        sent: 0,
-        verified: 0,
-        due: 0,
-    };
-    stream.hold(stands).await.map_err(|failure| Error::Broken {
+    let stream = Stream::new(&common, connection, &stream);
+    let held = hold(stream, common.traffic, &stop, stands).await;
+    held.map_err(|failure| Error::Broken {
         connection,
         local,
         target,
@@ -101,169 +89,61 @@ pub(crate) async fn run(
     })
 }
 
-/// Why a pause ended.
-#[derive(PartialEq, Eq)]
-enum Pause {
-    Over,
-    Stopped,
-}
-
-/// One connection's stream of bytes; positions count from its first byte.
-struct Stream<'a> {
-    common: &'a Common,
-    stop: &'a CancellationToken,
-    connection: u32,
-    stream: &'a TcpStream,
-    sent: u64,
-    verified: u64,
-    /// Where the payload that is on its way ends.
-    due: u64,
-}
-
-impl Stream<'_> {
-    /// Exchanges payloads until asked to stop.
-    async fn hold(mut self, stands: impl FnOnce()) -> Result<(), Failure> {
-        // One that never stood ends with the client as if it had not been tried.
-        let first = self.stop.run_until_cancelled(self.payload()).await;
-        let Some(mut next_start) = first.transpose()? else {
-            return Ok(());
-        };
-        stands();
-        while self.pause(next_start).await? == Pause::Over {
-            next_start = self.payload().await?;
-        }
-        Ok(())
-    }
-
-    /// Sends one payload and waits for its echo; returns when the next one is to start.
-    async fn payload(&mut self) -> Result<Option<Instant>, Failure> {
-        let traffic = self.common.traffic;
-        let next_start = traffic.interval.map(|interval| Instant::now() + interval);
-        self.due += traffic.payload_bytes;
-        let stop = self.stop;
+/// Exchanges payloads until asked to stop. It waits in one place and with one timer, which is most
+/// of the memory that a connection takes.
+async fn hold(
+    mut stream: Stream<'_>,
+    traffic: Traffic,
+    stop: &CancellationToken,
+    stands: impl FnOnce(),
+) -> Result<(), Failure> {
+    let mut stands = Some(stands);
+    let mut stopped = pin!(stop.cancelled());
+    // With a payload on its way, when it is overdue; without, when the next one starts.
+    let mut timer = pin!(sleep(ECHO_LIMIT));
+    let mut limit = ECHO_LIMIT;
+    let mut stopping = false;
+    let mut next_start = start(&mut stream, traffic);
+    loop {
+        let on_its_way = stream.is_on_its_way();
         tokio::select! {
-            exchanged = self.exchange() => exchanged.map(|()| next_start),
-            limit = overdue(stop) => Err(Failure::Unanswered { missing: self.missing(), limit }),
-        }
-    }
-
-    /// Reads and writes at once until the payload is back: one that is larger than the socket's
-    /// buffers would otherwise never get through.
-    async fn exchange(&mut self) -> Result<(), Failure> {
-        while self.verified < self.due {
-            let interest = if self.sent < self.due {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
-            let ready = self
-                .stream
-                .ready(interest)
-                .await
-                .map_err(|error| self.lost(error))?;
-            if ready.is_writable() {
-                self.send()?;
-            }
-            if ready.is_readable() {
-                self.receive()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until an instant, or for ever, while nothing is on its way. Whatever arrives meanwhile
-    /// is a failure: the end of the connection, or bytes that were not sent.
-    async fn pause(&mut self, until: Option<Instant>) -> Result<Pause, Failure> {
-        let stop = self.stop;
-        let broken = async {
-            loop {
-                self.stream
-                    .readable()
-                    .await
-                    .map_err(|error| self.lost(error))?;
-                self.receive()?;
-            }
-        };
-        tokio::select! {
-            () = at(until) => Ok(Pause::Over),
-            () = stop.cancelled() => Ok(Pause::Stopped),
-            failure = broken => failure,
-        }
-    }
-
-    /// Writes what the socket takes of the payload.
-    fn send(&mut self) -> Result<(), Failure> {
-        while self.sent < self.due {
-            let bytes = self
-                .common
-                .pattern
-                .bytes(self.connection, self.sent, self.due - self.sent);
-            match self.stream.try_write(bytes) {
-                Ok(written) => {
-                    self.sent += written as u64;
-                    self.common
-                        .counters
-                        .sent_bytes
-                        .fetch_add(written as u64, Ordering::Relaxed);
+            exchanged = stream.exchange() => {
+                exchanged?;
+                if !on_its_way || stream.is_on_its_way() {
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(self.lost(error)),
+                if let Some(stands) = stands.take() {
+                    stands();
+                }
+                if stopping {
+                    return Ok(());
+                }
+                if let Some(next_start) = next_start {
+                    timer.as_mut().reset(next_start);
+                }
             }
-        }
-        Ok(())
-    }
-
-    /// Reads once and verifies what came.
-    fn receive(&mut self) -> Result<(), Failure> {
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.try_read(&mut buffer) {
-            Ok(0) => Err(Failure::Closed {
-                missing: self.missing(),
-            }),
-            Ok(length) => self.verify(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(self.lost(error)),
-        }
-    }
-
-    fn verify(&mut self, received: &[u8]) -> Result<(), Failure> {
-        let length = received.len() as u64;
-        if self.verified + length > self.sent {
-            let surplus = self.verified + length - self.sent;
-            return Err(Failure::Surplus {
-                offset: self.sent,
-                surplus,
-            });
-        }
-        let pattern = &self.common.pattern;
-        if let Some(difference) = pattern.difference(self.connection, self.verified, received) {
-            return Err(Failure::Mismatch(difference));
-        }
-        self.verified += length;
-        self.common
-            .counters
-            .verified_bytes
-            .fetch_add(length, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn missing(&self) -> u64 {
-        self.sent - self.verified
-    }
-
-    fn lost(&self, error: io::Error) -> Failure {
-        Failure::Io {
-            missing: self.missing(),
-            error,
+            () = &mut timer, if on_its_way || next_start.is_some() => {
+                if on_its_way {
+                    return Err(Failure::Unanswered { missing: stream.missing(), limit });
+                }
+                next_start = start(&mut stream, traffic);
+                timer.as_mut().reset(Instant::now() + limit);
+            }
+            () = &mut stopped, if !stopping => {
+                // One that never stood ends as if it had not been tried.
+                if !on_its_way || stands.is_some() {
+                    return Ok(());
+                }
+                stopping = true;
+                limit = DRAIN_LIMIT;
+                timer.as_mut().reset(Instant::now() + limit);
+            }
         }
     }
 }
 
-/// Returns, with the limit it went by, when a payload that starts now is overdue.
-async fn overdue(stop: &CancellationToken) -> Duration {
-    if stop.run_until_cancelled(sleep(ECHO_LIMIT)).await.is_some() {
-        return ECHO_LIMIT;
-    }
-    sleep(DRAIN_LIMIT).await;
-    DRAIN_LIMIT
+/// Starts a payload; returns when the next one is to start.
+fn start(stream: &mut Stream<'_>, traffic: Traffic) -> Option<Instant> {
+    stream.start(traffic.payload_bytes);
+    traffic.interval.map(|interval| Instant::now() + interval)
 }

@@ -5,6 +5,7 @@
 //! what failed.
 
 mod connection;
+mod stream;
 mod worker;
 
 use std::sync::Arc;

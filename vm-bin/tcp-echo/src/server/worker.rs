@@ -147,13 +147,15 @@ fn own(listener: &Listener) -> io::Result<TcpListener> {
 /// Echoes one connection and counts how it ended.
 async fn serve(shared: Arc<Shared>, stop: CancellationToken, stream: TcpStream) {
     let counters = &shared.counters;
-    let echoing = echo(&stream, &counters.echoed_bytes);
-    let Some(ended) = stop.run_until_cancelled(echoing).await else {
-        // A server that ends leaves no TIME_WAIT behind; if the option can't be set it does,
-        // which harms nobody.
-        let _ = stream.set_zero_linger();
-        counters.cut.fetch_add(1, Ordering::Relaxed);
-        return;
+    let ended = tokio::select! {
+        ended = echo(&stream, &counters.echoed_bytes) => ended,
+        () = stop.cancelled() => {
+            // A server that ends leaves no TIME_WAIT behind; if the option can't be set it does,
+            // which harms nobody.
+            let _ = stream.set_zero_linger();
+            counters.cut.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
     };
     let counter = match ended {
         Ok(()) => &counters.closed,
