@@ -102,9 +102,10 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser: ns and instructions a call
+bench: ## measure the filter parser and tcp-echo, up to 100,000 connections
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(CARGO) bench -p tcp-echo --locked --bench scale
 
 .PHONY: clean
 clean: ## remove what was built
