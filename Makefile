@@ -69,6 +69,9 @@ test-c: ## the C core's tests: gcc and clang, sanitizers, valgrind
 	$(KTEST) asan CC=clang-14
 	$(KTEST) ubsan CC=clang-14
 	$(KTEST) memcheck CC=gcc
+	@# FreeBSD's make, which reads these files there.
+	bmake -C kmod/tcpstats/test unit CC=clang-14 OBJDIR=../build/bmake
+	bmake -C kmod/tcpstats/tools all CC=clang-14 OBJDIR=../build/bmake-tools
 
 .PHONY: tools
 tools: ## the C tools: read the device, measure, load the host, try the limits

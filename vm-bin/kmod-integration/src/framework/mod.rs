@@ -5,6 +5,7 @@
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod cross;
 pub(crate) mod echo;
 pub(crate) mod fixture;
 mod layout;

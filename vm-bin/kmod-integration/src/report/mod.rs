@@ -206,7 +206,6 @@ impl<W: Write> Report<W> {
     }
 
     /// The test that goes on may take this long before the run is given up.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn allow(&mut self, limit: Duration) {
         if let Some(test) = &mut self.test {
             test.limit = Some(limit);
@@ -321,7 +320,16 @@ impl<W: Write> Report<W> {
         self.bye().map(|_| ())
     }
 
-    fn target_name(&self) -> String {
+    /// Keep what a target has made as a file of this name in the output folder.
+    pub(crate) fn keep(&mut self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+        match &self.folder {
+            Some(folder) => folder.write(name, content),
+            None => Ok(()),
+        }
+    }
+
+    /// Of the target that goes on.
+    pub(crate) fn target_name(&self) -> String {
         self.target
             .as_ref()
             .map(|target| target.name.clone())

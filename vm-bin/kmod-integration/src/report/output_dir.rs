@@ -85,7 +85,11 @@ impl OutputDir {
         self.write(name, &json)
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+    /// Write a file of the folder.
+    ///
+    /// # Errors
+    /// [`ReportError::File`].
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
         fs::write(self.path.join(name), content).map_err(|error| self.failed(name, error))
     }
 

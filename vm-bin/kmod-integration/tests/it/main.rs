@@ -10,6 +10,7 @@
 )]
 
 mod command;
+mod compile;
 mod live;
 mod support;
 mod unit;

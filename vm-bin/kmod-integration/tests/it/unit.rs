@@ -103,7 +103,7 @@ fn missing_sources_and_compilers_are_named_with_status_3() {
         (
             "--kmod-src",
             "/nonexistent",
-            "no C tests at /nonexistent/test: name the module's folder with --kmod-src",
+            "no Makefile in /nonexistent/test: name the module's folder with --kmod-src",
         ),
         (
             "--cc",
