@@ -10,7 +10,7 @@ ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
 VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstats-exporter tcpstatsd
 # What compiling on a test machine takes.
-KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core freebsd test tools
+KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test tools
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
