@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use protocol::Outcome;
-use protocol::event::Level;
 
 use cli::Options;
 use filter::{Category, collect_tests};
@@ -95,7 +94,7 @@ fn run(target: &Target, session: &Session<Stdout>) -> Result<u8, Fault> {
         },
         Err(TargetError::Lacking(message)) => {
             report
-                .log(Level::Error, message)
+                .lacks(message)
                 .and_then(|()| report.bye())
                 .map_err(Fault::of(LACKING))?;
             Ok(LACKING)

@@ -10,6 +10,7 @@ pub(crate) mod echo;
 pub(crate) mod fixture;
 mod layout;
 pub(crate) mod loopback;
+pub(crate) mod packages;
 pub(crate) mod process;
 pub(crate) mod restore;
 pub(crate) mod system;

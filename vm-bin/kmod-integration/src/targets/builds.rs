@@ -12,6 +12,7 @@ use protocol::Outcome;
 use super::{Session, TargetError};
 use crate::framework::compile::{Job, SILENCE_LIMIT};
 use crate::framework::cross::{self, Platform};
+use crate::framework::packages::KERNEL_MAKEFILE;
 use crate::framework::process::{Line, Process, ProcessError};
 use crate::report::ReportError;
 
@@ -19,8 +20,6 @@ use crate::report::ReportError;
 const RUN_LIMIT: Duration = Duration::from_secs(30);
 /// Connections that the generator makes to show that it does.
 const CONNECTIONS: u32 = 10;
-/// Where the kernel's sources are on FreeBSD.
-const SYSTEM_MAKEFILE: &str = "/usr/src/sys/conf/kmod.mk";
 
 /// The module: by FreeBSD's own rules there, by a cross-compiler elsewhere.
 pub(super) fn kmod<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
@@ -34,9 +33,9 @@ pub(super) fn kmod<W: Write>(session: &Session<W>, name: &str) -> Result<(), Tar
 fn kmod_native<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
     let options = &session.options;
     session.demand_compiler()?;
-    if !Path::new(SYSTEM_MAKEFILE).is_file() {
+    if !Path::new(KERNEL_MAKEFILE).is_file() {
         return Err(TargetError::Lacking(format!(
-            "no kernel sources, looked for {SYSTEM_MAKEFILE}: \
+            "no kernel sources, looked for {KERNEL_MAKEFILE}: \
              `kmod-integration pkg_setup` installs them"
         )));
     }

@@ -6,6 +6,7 @@ mod compile_tests;
 mod live_integration;
 mod making;
 mod parser_cost;
+mod pkg_setup;
 mod session;
 
 use std::io::Stdout;
@@ -20,6 +21,8 @@ pub(crate) enum Kind {
     Compile,
     /// Root and the device.
     Live,
+    /// Root and a network, where something is missing.
+    SetUp,
     /// What the targets that it runs need.
     Several,
 }
@@ -38,7 +41,7 @@ pub(crate) struct Target {
 pub(crate) type Run = fn(&Session<Stdout>, &str) -> Result<(), TargetError>;
 
 /// Every target, in the order in which those that run several run them.
-static TARGETS: [Target; 11] = [
+static TARGETS: [Target; 12] = [
     Target {
         name: "unit",
         kind: Kind::Compile,
@@ -104,6 +107,12 @@ static TARGETS: [Target; 11] = [
         kind: Kind::Live,
         about: "filter tests on the device, with real connections",
         run: live_integration::run,
+    },
+    Target {
+        name: "pkg_setup",
+        kind: Kind::SetUp,
+        about: "install what the targets that compile need; a second time it does nothing",
+        run: pkg_setup::run,
     },
 ];
 

@@ -12,5 +12,6 @@
 mod command;
 mod compile;
 mod live;
+mod pkg_setup;
 mod support;
 mod unit;
