@@ -9,6 +9,7 @@ pub(crate) mod cross;
 pub(crate) mod echo;
 pub(crate) mod fixture;
 mod layout;
+pub(crate) mod leftover;
 pub(crate) mod loopback;
 pub(crate) mod packages;
 pub(crate) mod process;

@@ -11,6 +11,7 @@
 
 mod command;
 mod compile;
+mod killed;
 mod live;
 mod pkg_setup;
 mod support;
