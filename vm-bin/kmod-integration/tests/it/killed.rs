@@ -34,7 +34,16 @@ fn worker(run: &Followed) -> Pid {
     }
 }
 
-/// Processes named tcp-echo in this host's network, by their link to it.
+/// `tcp-echo server` or `client`, as the kernel has it.
+fn holds_connections(line: &str) -> bool {
+    let mut arguments = line.split('\0');
+    arguments
+        .next()
+        .is_some_and(|name| name.ends_with("tcp-echo"))
+        && matches!(arguments.next(), Some("server" | "client"))
+}
+
+/// The tcp-echo processes in this host's network, by their link to it.
 fn echoes() -> Vec<i32> {
     let own = fs::read_link("/proc/thread-self/ns/net").unwrap();
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -43,7 +52,7 @@ fn echoes() -> Vec<i32> {
         .filter(|pid: &i32| {
             let at = |name: &str| format!("/proc/{pid}/{name}");
             fs::read_link(at("ns/net")).is_ok_and(|net| net == own)
-                && fs::read_to_string(at("comm")).is_ok_and(|name| name.trim() == "tcp-echo")
+                && fs::read_to_string(at("cmdline")).is_ok_and(|line| holds_connections(&line))
                 && is_running(&pid.to_string())
         })
         .collect()
