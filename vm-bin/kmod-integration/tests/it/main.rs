@@ -14,5 +14,6 @@ mod compile;
 mod killed;
 mod live;
 mod pkg_setup;
+mod schema;
 mod support;
 mod unit;
