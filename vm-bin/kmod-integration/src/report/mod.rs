@@ -178,7 +178,6 @@ impl<W: Write> Report<W> {
     }
 
     /// An exporter listens.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn exporter(&mut self, address: SocketAddr) -> Result<(), ReportError> {
         self.say(Body::Exporter {
             address: address.to_string(),
@@ -206,7 +205,6 @@ impl<W: Write> Report<W> {
     }
 
     /// The test that goes on may take this long before the run is given up.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn allow(&mut self, limit: Duration) {
         if let Some(test) = &mut self.test {
             test.limit = Some(limit);
