@@ -13,6 +13,7 @@ mod deploy;
 mod facts;
 mod failure;
 mod lines;
+mod live;
 mod load;
 mod lock;
 mod place;
@@ -30,6 +31,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use failure::Failure;
+pub use live::Live;
 pub use stop::{Stop, StopReason};
 
 use crate::event::{Body, PlannedTarget, Stage, VmOutcome};
@@ -47,6 +49,8 @@ pub struct Shared {
     pub run: String,
     /// What each VM runs, in this order.
     pub targets: Vec<PlannedTarget>,
+    /// What the live targets are told.
+    pub live: Live,
     /// Says to others who holds a VM's lock; one line.
     pub holder: String,
     /// The run's log.

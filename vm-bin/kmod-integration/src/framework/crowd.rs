@@ -62,7 +62,8 @@ impl Half {
         let host_text = host.to_string();
         let any_ports = ["0"; PORTS].join(",");
         let mut command = Command::new(program);
-        command.args(["server", "--bind", &host_text, "--ports", &any_ports]);
+        command.args(["server", "--die-with-parent", "--ports", &any_ports]);
+        command.args(["--bind", &host_text]);
         let mut server = Process::spawn(&mut command, cancel, restorer)?;
         let ports = ready(&mut server, READY_LIMIT)?;
         let servers = ports
@@ -71,7 +72,8 @@ impl Half {
             .collect::<Result<_, EchoError>>()?;
 
         let mut command = Command::new(program);
-        command.args(["client", "--rate", &rate.to_string(), "--host", &host_text]);
+        command.args(["client", "--die-with-parent", "--host", &host_text]);
+        command.args(["--rate", &rate.to_string()]);
         command.args(["--ports", &ports]);
         command.args(["--connections", &connections.to_string()]);
         let mut client = Process::spawn(&mut command, cancel, restorer)?;

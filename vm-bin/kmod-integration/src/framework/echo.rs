@@ -90,12 +90,26 @@ impl Echo {
         restorer: &Restorer,
     ) -> Result<Self, EchoError> {
         let mut command = Command::new(program);
-        command.args(["server", "--ports", "0", "--bind", &host.to_string()]);
+        command.args([
+            "server",
+            "--die-with-parent",
+            "--ports",
+            "0",
+            "--bind",
+            &host.to_string(),
+        ]);
         let mut server = Process::spawn(&mut command, cancel, restorer)?;
         let port: u16 = number(&ready(&mut server, READY_LIMIT)?)?;
 
         let mut command = Command::new(program);
-        command.args(["client", "--rate", "0", "--host", &host.to_string()]);
+        command.args([
+            "client",
+            "--die-with-parent",
+            "--rate",
+            "0",
+            "--host",
+            &host.to_string(),
+        ]);
         command.args(["--ports", &port.to_string()]);
         command.args(["--source", &source.to_string()]);
         command.args(["--connections", &connections.to_string()]);

@@ -11,5 +11,6 @@
 
 mod command;
 mod live;
+mod live_targets;
 mod support;
 mod unit;
