@@ -7,6 +7,7 @@ set -euo pipefail
 
 # Package, and a file that shows it is there.
 packages=(
+	"bmake /usr/bin/bmake"
 	"build-essential /usr/bin/cc"
 	"ca-certificates /etc/ssl/certs/ca-certificates.crt"
 	"clang-14 /usr/bin/clang-14"
