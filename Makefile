@@ -21,7 +21,7 @@ SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -pr
 
 .PHONY: help
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: setup
 setup: ## install what building, testing and the lab need (Debian)
