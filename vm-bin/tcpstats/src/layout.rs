@@ -30,15 +30,18 @@ const fn field_size<S, F>(_: fn(&S) -> F) -> usize {
 macro_rules! same_layout {
     ($structure:ident $size:literal $($field:ident $offset:literal $field_size:literal,)*) => {
         const _: () = {
-            assert!(size_of::<$structure>() == $size, stringify!($structure is not of $size bytes));
+            assert!(
+                size_of::<$structure>() == $size,
+                concat!(stringify!($structure), " is not of ", $size, " bytes")
+            );
             $(
                 assert!(
                     offset_of!($structure, $field) == $offset,
-                    stringify!($structure.$field is not at $offset)
+                    concat!(stringify!($structure.$field), " is not at ", $offset)
                 );
                 assert!(
                     field_size(|s: &$structure| s.$field) == $field_size,
-                    stringify!($structure.$field is not of $field_size bytes)
+                    concat!(stringify!($structure.$field), " is not of ", $field_size, " bytes")
                 );
             )*
             // No field is missing in the table.
@@ -52,15 +55,13 @@ macro_rules! same_layout {
 /// The ioctl(2) command's number, on FreeBSD and on Linux.
 macro_rules! same_command {
     ($command:ident $freebsd:literal $linux:literal) => {
-        const _: () = assert!(
-            $command
-        == if cfg!(target_os = "linux") {
-                    $linux
-                } else {
-                    $freebsd
-                },
-            stringify!($command is not $freebsd on FreeBSD, $linux on Linux)
-        );
+        const _: () = {
+            let is_linux = cfg!(target_os = "linux");
+            assert!(
+                $command == if is_linux { $linux } else { $freebsd },
+                concat!(stringify!($command), " has another number in C")
+            );
+        };
     };
 }
 
