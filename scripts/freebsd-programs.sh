@@ -98,7 +98,7 @@ for arch in "${arches[@]}"; do
 done
 scripts/setup.sh freebsd
 check_compiler
-make --no-print-directory -C kmod/tcpstats/cross RELEASE=15 compiler
+make --silent -C kmod/tcpstats/cross RELEASE=15 compiler
 install_zigbuild
 
 read -ra tools <<<"$(make --silent -C kmod/tcpstats/tools list)"
