@@ -9,8 +9,7 @@ KERNEL_TEST := $(MAKE) --no-print-directory -C kmod/tcpstats/kernel-test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
 # The programs of a test machine; FreeBSD's kernel has the device itself.
-VM_PROGRAMS := kmod-integration tcp-echo tcpstats \
-	$(notdir $(wildcard vm-bin/tcpstats-exporter))
+VM_PROGRAMS := kmod-integration tcp-echo tcpstats tcpstats-exporter
 LINUX_PROGRAMS := $(VM_PROGRAMS) tcpstatsd
 # What compiling on a test machine takes.
 KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core freebsd test tools
