@@ -26,6 +26,7 @@ packages=(
 	"procps /usr/bin/ps"
 	"prometheus /usr/bin/promtool"
 	"python3-venv /usr/share/doc/python3-venv"
+	"rsync /usr/bin/rsync"
 	"shellcheck /usr/bin/shellcheck"
 	"util-linux /usr/bin/flock"
 	"valgrind /usr/bin/valgrind"

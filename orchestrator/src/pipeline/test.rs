@@ -16,6 +16,7 @@ use tokio_stream::{Stream, StreamExt};
 use super::connect::Machine;
 use super::lines::{self, Line};
 use super::place::Programs;
+use super::scraping::Scraping;
 use super::terminate::{GRACE, terminate};
 use super::verdict::{broken_stream, verdict};
 use super::{Failure, Pipeline, StopReason};
@@ -42,7 +43,9 @@ impl Pipeline {
         programs: &Programs,
     ) -> Result<bool, Failure> {
         let stop = &self.shared.stop;
-        self.recorded(Stage::Test, async {
+        let exporter = self.vm.exporter.as_ref();
+        let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
+        let tested = self.recorded(Stage::Test, async {
             let mut passed = true;
             for target in &self.shared.targets {
                 if let Some(reason) = stop.reason() {
@@ -57,8 +60,12 @@ impl Pipeline {
                 }
             }
             Ok(passed)
-        })
-        .await
+        });
+        let passed = tested.await;
+        if let Some(scraping) = scraping {
+            scraping.end().await;
+        }
+        passed
     }
 
     async fn run_target(
@@ -90,14 +97,20 @@ impl Pipeline {
             complaints: 0,
             last_error: String::new(),
             last_complaint: String::new(),
+            connection,
+            scraping: None,
         };
         let followed = self.followed(connection, &mut follower).await;
         let Follower {
             decoder,
             last_error,
             last_complaint,
+            scraping,
             ..
         } = follower;
+        if let Some(scraping) = scraping {
+            scraping.end().await;
+        }
         let last_words = match last_error.as_str() {
             "" => &last_complaint,
             error => error,
@@ -207,6 +220,9 @@ struct Follower<'a, S> {
     last_error: String,
     /// The last line of its standard error.
     last_complaint: String,
+    connection: &'a Connection,
+    /// Of the exporter that it has named last.
+    scraping: Option<Scraping>,
 }
 
 impl<S: Stream<Item = Line>> Follower<'_, S> {
@@ -248,12 +264,13 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
         let decoded = self.decoder.line(line);
         match decoded.map_err(|error| broken_stream(&error, self.tried))? {
             Decoded::Event(event) => {
-                if let protocol::Body::Log {
-                    level: Level::Error,
-                    message,
-                } = &event.body
-                {
-                    self.last_error.clone_from(message);
+                match &event.body {
+                    protocol::Body::Log {
+                        level: Level::Error,
+                        message,
+                    } => self.last_error.clone_from(message),
+                    protocol::Body::Exporter { address } => self.scrape(address).await,
+                    _ => {}
                 }
                 self.pipeline
                     .record(Body::Harness {
@@ -272,6 +289,18 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
             Decoded::UnknownType => {}
         }
         Ok(())
+    }
+
+    /// Scrape the exporter that the target has started, unless the inventory
+    /// names another one.
+    async fn scrape(&mut self, address: &str) {
+        if self.pipeline.vm.exporter.is_some() {
+            return;
+        }
+        if let Some(of_before) = self.scraping.take() {
+            of_before.end().await;
+        }
+        self.scraping = Some(self.pipeline.scrape(self.connection, address));
     }
 
     async fn complaint(&mut self, line: String) {

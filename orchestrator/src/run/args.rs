@@ -3,12 +3,12 @@
 
 use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::inventory::Deploy;
+use crate::outputs;
 use crate::plan::{Overrides, Selection};
-use crate::projection::text::ColorChoice;
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -54,9 +54,11 @@ pub struct Args {
     /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) color: ColorChoice,
+    /// Folder of the source tree, for VMs that build it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) source: PathBuf,
+    #[command(flatten)]
+    pub(super) outputs: outputs::Outputs,
 }
 
 /// Which VMs: exactly one of the three ways to say so.
@@ -91,8 +93,7 @@ impl Args {
     }
 
     pub(super) fn inventory(&self) -> Option<PathBuf> {
-        let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
-        self.inventory.clone().or_else(of_environment)
+        inventory_path(self.inventory.as_deref())
     }
 
     pub(super) fn dist(&self) -> PathBuf {
@@ -109,10 +110,24 @@ impl Args {
         Overrides {
             targets: self.target.clone().or_else(of_environment),
             category: self.category.clone(),
-            host: variable("FREEBSD_HOST"),
-            dir: variable("FREEBSD_DIR"),
-            deploy: self.deploy,
+            ..overrides_of_place(self.deploy)
         }
+    }
+}
+
+/// The inventory that is `named`, else the environment's.
+pub(crate) fn inventory_path(named: Option<&Path>) -> Option<PathBuf> {
+    let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
+    named.map(Path::to_owned).or_else(of_environment)
+}
+
+/// What the environment says of where VMs are, and how programs come there.
+pub(crate) fn overrides_of_place(deploy: Option<Deploy>) -> Overrides {
+    Overrides {
+        host: variable("FREEBSD_HOST"),
+        dir: variable("FREEBSD_DIR"),
+        deploy,
+        ..Overrides::default()
     }
 }
 
@@ -136,7 +151,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one VM must be allowed".into()),
         Ok(number) => Ok(number),

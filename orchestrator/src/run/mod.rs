@@ -10,7 +10,7 @@ mod dispatch;
 mod signals;
 
 use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,16 +23,17 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 pub use args::Args;
+pub(crate) use args::{at_least_one, inventory_path, overrides_of_place};
 
 use crate::event::Body;
 use crate::event_log::{self, WriteError, Writer};
 use crate::exit::ExitStatus;
 use crate::http::{ListenError, Server};
 use crate::inventory;
-use crate::pipeline::{Shared, Stop, StopReason};
+use crate::outputs;
+use crate::pipeline::{Dist, Shared, Stop, StopReason};
 use crate::plan::{self, Plan};
 use crate::projection::metrics::Metrics;
-use crate::projection::summary::{self, Look};
 use crate::projection::{Fold, StateHandle, terminal};
 use crate::runs;
 use crate::ssh::ControlDir;
@@ -56,6 +57,8 @@ enum Error {
         "make room there, or name another folder with --runs-dir; what was logged before is good"
     ))]
     Log(#[from] WriteError),
+    #[error(transparent)]
+    Outputs(#[from] outputs::Error),
     #[error("the metrics could not be set up")]
     Metrics(#[from] prometheus::Error),
     #[error("the run's threads or signal handlers could not be set up")]
@@ -142,7 +145,7 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
     ));
 
     let stop = Stop::default();
-    let views = vec![metrics.view(), terminal::on_stderr(args.color)];
+    let views = vec![metrics.view(), terminal::on_stderr(args.outputs.color)];
     let on_failure = {
         let stop = stop.clone();
         move || stop.request(StopReason::LogFailed)
@@ -155,7 +158,8 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         recorder: recorder.clone(),
         stop,
         control: ControlDir::new().map_err(Error::ControlDir)?,
-        dist: args.dist(),
+        dist: Dist::new(args.dist()),
+        source: args.source.clone(),
         artifacts: folder,
         retries: args.retries,
         fail_fast: args.fail_fast,
@@ -171,11 +175,11 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
     dispatch::dispatch(plan.vms, shared, recorder, args.timeout, &mut signals).await;
     let logged = writer.finish().await;
 
-    let look = Look::of_stdout(args.color);
-    let status = state.read(|state| {
-        // A reader that went away has no use for the summary either.
-        let _ = io::stdout().write_all(summary::render(state, look).as_bytes());
-        state.exit_status()
+    let (status, shown) = state.read(|state| {
+        let shown = args
+            .outputs
+            .write(state, &log, &mut io::stdout(), &mut io::stderr());
+        (state.exit_status(), shown)
     });
     tell::note(format_args!(
         "events in {}, exit status {}",
@@ -183,6 +187,7 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         status.code()
     ));
     logged?;
+    shown?;
     linger(args, server, &mut signals).await;
     Ok(status)
 }
