@@ -23,6 +23,8 @@
 #include <netinet/tcp_seq.h>
 #include <netinet/tcp_var.h>
 
+#include "tcpstats_ends.h"
+
 /* A timer more, and a field for it is missing here. */
 _Static_assert(TT_N == 5, "TCP has five timers");
 _Static_assert(TCP_NSTATES == TCPSTATS_NSTATES &&
@@ -79,18 +81,24 @@ timer_ms(const struct tcpcb *tp, tt_which which, sbintime_t now)
 }
 
 static void
-fill_identity(struct tcpstats_record *record, const struct tcpstats_key *key)
+fill_identity(struct tcpstats_record *record, const struct in_conninfo *ends,
+    bool ipv6)
 {
 
-	if (key->tk_ipv6)
+	record->tsr_local_port = ntohs(ends->inc_lport);
+	record->tsr_remote_port = ntohs(ends->inc_fport);
+	if (ipv6) {
 		record->tsr_flags |= TCPSTATS_RECORD_IPV6;
-	record->tsr_af = key->tk_ipv6 ? AF_INET6 : AF_INET;
-	record->tsr_local_port = ntohs(key->tk_local_port);
-	record->tsr_remote_port = ntohs(key->tk_remote_port);
-	memcpy(record->tsr_local_addr, key->tk_local_addr,
-	    sizeof(record->tsr_local_addr));
-	memcpy(record->tsr_remote_addr, key->tk_remote_addr,
-	    sizeof(record->tsr_remote_addr));
+		record->tsr_af = AF_INET6;
+		tcpstats_copy_v6(record->tsr_local_addr, &ends->inc6_laddr);
+		tcpstats_copy_v6(record->tsr_remote_addr, &ends->inc6_faddr);
+	} else {
+		record->tsr_af = AF_INET;
+		memcpy(record->tsr_local_addr, &ends->inc_laddr,
+		    sizeof(ends->inc_laddr));
+		memcpy(record->tsr_remote_addr, &ends->inc_faddr,
+		    sizeof(ends->inc_faddr));
+	}
 }
 
 static void
@@ -254,15 +262,14 @@ fill_ecn(struct tcpstats_record *record, const struct tcpcb *tp)
 }
 
 void
-tcpstats_fill_inpcb(struct tcpstats_record *record,
-    const struct tcpstats_key *key, const struct inpcb *inp, uint32_t groups,
-    bool show_addresses)
+tcpstats_fill_inpcb(struct tcpstats_record *record, const struct inpcb *inp,
+    uint32_t groups, bool show_addresses)
 {
 	const struct tcpcb *tp = intotcpcb(inp);
 	const struct socket *so = inp->inp_socket;
 
 	INP_LOCK_ASSERT(inp);
-	fill_identity(record, key);
+	fill_identity(record, &inp->inp_inc, (inp->inp_vflag & INP_IPV6) != 0);
 	record->tsr_uid = inp->inp_cred->cr_uid;
 	record->tsr_inp_gencnt = inp->inp_gencnt;
 	if (tp->t_state == TCPS_LISTEN)
@@ -291,11 +298,11 @@ tcpstats_fill_inpcb(struct tcpstats_record *record,
 
 void
 tcpstats_fill_half_open(struct tcpstats_record *record,
-    const struct tcpstats_key *key, uint32_t groups)
+    const struct in_conninfo *ends, bool ipv6, uint32_t groups)
 {
 
 	record->tsr_flags |= TCPSTATS_RECORD_SYNCACHE;
-	fill_identity(record, key);
+	fill_identity(record, ends, ipv6);
 	if ((groups & TCPSTATS_FIELDS_STATE) != 0)
 		record->tsr_state = TCPSTATS_SYN_RECEIVED;
 }

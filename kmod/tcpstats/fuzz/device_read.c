@@ -211,8 +211,10 @@ static void
 check_complete(const struct device *device, const struct descriptor *descriptor)
 {
 	const struct socket *socket;
+	struct tcpstats_matcher matcher;
 	struct tcpstats_socket seen;
 
+	tcpstats_matcher_prepare(&matcher, &descriptor->filter);
 	for (uint64_t gencnt = 1; gencnt <= descriptor->snapshot; gencnt++) {
 		socket = &device->sockets[gencnt - 1];
 		if (socket->gone || socket->goes ||
@@ -220,8 +222,7 @@ check_complete(const struct device *device, const struct descriptor *descriptor)
 			continue;
 		seen = device_view_socket(socket, gencnt);
 		CHECK(descriptor->reported[gencnt] ==
-			(tcpstats_filter_match(&descriptor->filter, &seen) ==
-			    TCPSTATS_MATCH),
+			(tcpstats_match(&matcher, &seen) == TCPSTATS_MATCH),
 		    "socket %ju of %ju is %sreported", (uintmax_t)gencnt,
 		    (uintmax_t)descriptor->snapshot,
 		    descriptor->reported[gencnt] ? "" : "not ");

@@ -42,9 +42,17 @@ pub(crate) struct Socket {
     pub(crate) visible: bool,
 }
 
+/// A prepared filter, the core's own business.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Matcher {
+    opaque: [u64; 17],
+}
+
 #[repr(C)]
 pub(crate) struct Reader {
     pub(crate) filter: Filter,
+    pub(crate) matcher: Matcher,
     pub(crate) snapshot: u64,
     pub(crate) cursor: u64,
     pub(crate) snapshot_ns: u64,
@@ -80,7 +88,8 @@ pub(crate) struct Profiles {
 const _: () = {
     assert!(size_of::<FilterError>() == 136);
     assert!(size_of::<Limits>() == 16);
-    assert!(size_of::<Reader>() == 160);
+    assert!(size_of::<Matcher>() == 136);
+    assert!(size_of::<Reader>() == 296);
     assert!(size_of::<ReadStats>() == 80);
     assert!(size_of::<ReadOps>() == 6 * size_of::<usize>());
     assert!(size_of::<Socket>() == 16 + 2 * size_of::<usize>());

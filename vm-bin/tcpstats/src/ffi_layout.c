@@ -8,7 +8,8 @@
 
 _Static_assert(sizeof(struct tcpstats_filter_error) == 136, "FilterError");
 _Static_assert(sizeof(struct tcpstats_limits) == 16, "Limits");
-_Static_assert(sizeof(struct tcpstats_reader) == 160, "Reader");
+_Static_assert(sizeof(struct tcpstats_matcher) == 136, "Matcher");
+_Static_assert(sizeof(struct tcpstats_reader) == 296, "Reader");
 _Static_assert(sizeof(struct tcpstats_read_stats) == 80, "ReadStats");
 _Static_assert(sizeof(struct tcpstats_read_ops) == 6 * sizeof(void *),
     "ReadOps");
