@@ -8,7 +8,9 @@ TOOLS := $(MAKE) --no-print-directory -C kmod/tcpstats/tools
 KERNEL_TEST := $(MAKE) --no-print-directory -C kmod/tcpstats/kernel-test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
-VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstatsd
+VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstats-exporter tcpstatsd
+# What compiling on a test machine takes.
+KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core freebsd test tools
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
@@ -38,7 +40,7 @@ dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
 	@mkdir -p $(DIST)
 	@install -m 755 $(addprefix target/release/,$(VM_BINARIES)) $(DIST)/
 	@rm -rf dist/kmod && mkdir -p dist/kmod/tcpstats
-	@cp -R kmod/tcpstats/tcpstats.h kmod/tcpstats/core kmod/tcpstats/test dist/kmod/tcpstats/
+	@cp -R $(addprefix kmod/tcpstats/,$(KMOD_SOURCES)) dist/kmod/tcpstats/
 
 .PHONY: freebsd
 freebsd: freebsd-module ## cross-build everything for FreeBSD 14 and 15 into dist/

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 # One build serves both: programs ask for the oldest libraries, those of 14.0,
 # and later releases keep what these had.
 releases=(14 15)
-programs=(kmod-integration tcp-echo tcpstats)
+programs=(kmod-integration tcp-echo tcpstats tcpstats-exporter)
 dist=${DIST:-dist}
 target_dir=$PWD/target/freebsd
 venv=$target_dir/venv

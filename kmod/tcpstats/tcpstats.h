@@ -2,8 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The tcpstats protocol, version 1: what a program that reads /dev/tcpstats
- * shares with the device.  Every size and offset below is asserted here and,
- * against the same numbers, in the Rust crate vm-bin/tcpstats.
+ * shares with the device.
  */
 #ifndef _TCPSTATS_H_
 #define _TCPSTATS_H_
@@ -18,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #endif
+
+#include "tcpstats_layout.h"
 
 #define TCPSTATS_PROTOCOL_VERSION 1
 #define TCPSTATS_FILTER_VERSION 2
@@ -188,83 +189,8 @@ struct tcpstats_filter {
 #define TCPSTATS_SET_FILTER _IOW('T', 2, struct tcpstats_filter)
 #define TCPSTATS_RESET _IO('T', 3)
 
-#define TCPSTATS_AT(type, field, offset)                         \
-	_Static_assert(offsetof(struct type, field) == (offset), \
-	    #field " is not at " #offset)
-
-_Static_assert(sizeof(struct tcpstats_record) == TCPSTATS_RECORD_SIZE,
-    "a record is 320 bytes");
-TCPSTATS_AT(tcpstats_record, tsr_af, 16);
-TCPSTATS_AT(tcpstats_record, tsr_local_port, 20);
-TCPSTATS_AT(tcpstats_record, tsr_remote_port, 22);
-TCPSTATS_AT(tcpstats_record, tsr_local_addr, 24);
-TCPSTATS_AT(tcpstats_record, tsr_remote_addr, 40);
-TCPSTATS_AT(tcpstats_record, tsr_state, 56);
-TCPSTATS_AT(tcpstats_record, tsr_flags_tcp, 60);
-TCPSTATS_AT(tcpstats_record, tsr_snd_cwnd, 64);
-TCPSTATS_AT(tcpstats_record, tsr_snd_ssthresh, 68);
-TCPSTATS_AT(tcpstats_record, tsr_snd_wnd, 72);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_wnd, 76);
-TCPSTATS_AT(tcpstats_record, tsr_maxseg, 80);
-TCPSTATS_AT(tcpstats_record, tsr_cc, 84);
-TCPSTATS_AT(tcpstats_record, tsr_stack, 100);
-TCPSTATS_AT(tcpstats_record, tsr_rtt, 116);
-TCPSTATS_AT(tcpstats_record, tsr_rttvar, 120);
-TCPSTATS_AT(tcpstats_record, tsr_rto, 124);
-TCPSTATS_AT(tcpstats_record, tsr_rttmin, 128);
-TCPSTATS_AT(tcpstats_record, tsr_snd_wscale, 132);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_wscale, 133);
-TCPSTATS_AT(tcpstats_record, tsr_options, 134);
-TCPSTATS_AT(tcpstats_record, tsr_snd_nxt, 136);
-TCPSTATS_AT(tcpstats_record, tsr_snd_una, 140);
-TCPSTATS_AT(tcpstats_record, tsr_snd_max, 144);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_nxt, 148);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_adv, 152);
-TCPSTATS_AT(tcpstats_record, tsr_snd_rexmitpack, 156);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_ooopack, 160);
-TCPSTATS_AT(tcpstats_record, tsr_snd_zerowin, 164);
-TCPSTATS_AT(tcpstats_record, tsr_dupacks, 168);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_numsacks, 172);
-TCPSTATS_AT(tcpstats_record, tsr_ecn, 176);
-TCPSTATS_AT(tcpstats_record, tsr_delivered_ce, 180);
-TCPSTATS_AT(tcpstats_record, tsr_received_ce, 184);
-TCPSTATS_AT(tcpstats_record, tsr_dsack_bytes, 188);
-TCPSTATS_AT(tcpstats_record, tsr_dsack_pack, 192);
-TCPSTATS_AT(tcpstats_record, tsr_total_tlp, 196);
-TCPSTATS_AT(tcpstats_record, tsr_total_tlp_bytes, 200);
-TCPSTATS_AT(tcpstats_record, tsr_tt_rexmt, 208);
-TCPSTATS_AT(tcpstats_record, tsr_tt_persist, 212);
-TCPSTATS_AT(tcpstats_record, tsr_tt_keep, 216);
-TCPSTATS_AT(tcpstats_record, tsr_tt_2msl, 220);
-TCPSTATS_AT(tcpstats_record, tsr_tt_delack, 224);
-TCPSTATS_AT(tcpstats_record, tsr_rcvtime, 228);
-TCPSTATS_AT(tcpstats_record, tsr_snd_buf_cc, 232);
-TCPSTATS_AT(tcpstats_record, tsr_snd_buf_hiwat, 236);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_buf_cc, 240);
-TCPSTATS_AT(tcpstats_record, tsr_rcv_buf_hiwat, 244);
-TCPSTATS_AT(tcpstats_record, tsr_so_addr, 248);
-TCPSTATS_AT(tcpstats_record, tsr_uid, 256);
-TCPSTATS_AT(tcpstats_record, tsr_inp_gencnt, 260);
-TCPSTATS_AT(tcpstats_record, tsr_spare, 268);
-
-_Static_assert(sizeof(struct tcpstats_filter) == 124, "a filter is 124 bytes");
-TCPSTATS_AT(tcpstats_filter, tsf_state_mask, 4);
-TCPSTATS_AT(tcpstats_filter, tsf_flags, 8);
-TCPSTATS_AT(tcpstats_filter, tsf_local_ports, 12);
-TCPSTATS_AT(tcpstats_filter, tsf_remote_ports, 28);
-TCPSTATS_AT(tcpstats_filter, tsf_local_addr_v4, 44);
-TCPSTATS_AT(tcpstats_filter, tsf_local_mask_v4, 48);
-TCPSTATS_AT(tcpstats_filter, tsf_remote_addr_v4, 52);
-TCPSTATS_AT(tcpstats_filter, tsf_remote_mask_v4, 56);
-TCPSTATS_AT(tcpstats_filter, tsf_local_addr_v6, 60);
-TCPSTATS_AT(tcpstats_filter, tsf_local_prefix_v6, 76);
-TCPSTATS_AT(tcpstats_filter, tsf_remote_addr_v6, 80);
-TCPSTATS_AT(tcpstats_filter, tsf_remote_prefix_v6, 96);
-TCPSTATS_AT(tcpstats_filter, tsf_field_mask, 100);
-TCPSTATS_AT(tcpstats_filter, tsf_format, 104);
-TCPSTATS_AT(tcpstats_filter, tsf_spare, 108);
-
-_Static_assert(sizeof(struct tcpstats_version) == 16,
-    "a version answer is 16 bytes");
+TCPSTATS_RECORD_LAYOUT(TCPSTATS_ASSERT_SIZE, TCPSTATS_ASSERT_RECORD_FIELD);
+TCPSTATS_IOCTL_LAYOUT(TCPSTATS_ASSERT_COMMAND, TCPSTATS_ASSERT_SIZE,
+    TCPSTATS_ASSERT_FIELD);
 
 #endif /* !_TCPSTATS_H_ */

@@ -217,4 +217,8 @@ const struct tcpstats_profile *
 tcpstats_profile_find(const struct tcpstats_profiles *profiles,
     const char *name, size_t name_len);
 
+#ifdef __LP64__
+TCPSTATS_CORE_LAYOUT(TCPSTATS_ASSERT_SIZE, TCPSTATS_ASSERT_FIELD);
+#endif
+
 #endif /* !_TCPSTATS_CORE_H_ */

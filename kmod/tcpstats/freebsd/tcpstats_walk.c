@@ -75,9 +75,8 @@ _Static_assert(PIECE_ENTRIES <= TCPSTATS_WALK_SLICE,
 #define NOTE_ASKED 0x1U	  /* it is to be locked */
 #define NOTE_MATCHED 0x2U /* as the core counted it a match, to be reported */
 #define NOTE_STOPPED 0x4U /* as the place to go on from */
-#define NOTE_RESTART                                            \
-	0x8U /* one may have been missed: go through them again \
-	      */
+/* One may have been missed: go through them again. */
+#define NOTE_RESTART 0x8U
 
 /* A piece of a walk along the list. */
 struct piece {

@@ -2,6 +2,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -46,6 +47,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH", default_value = "tcpstats-exporter")]
     exporter: PathBuf,
 
+    /// Connections that the live targets open; live_bench takes several, as
+    /// 1000,10000,100000
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Vec<u32>,
+
+    /// How long live_soak goes on, such as 90s or 1h
+    #[arg(long, value_name = "T", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+
     /// Categories of live_integration: letters such as A,B,D, or all
     #[arg(long, value_name = "CAT", default_value = "all", value_parser = categories)]
     pub(crate) category: Categories,
@@ -64,7 +74,7 @@ impl Options {
     ///
     /// # Errors
     /// A name that is none.
-    pub(crate) fn target(&self) -> Result<Option<Target>, UnknownTarget> {
+    pub(crate) fn target(&self) -> Result<Option<&'static Target>, UnknownTarget> {
         self.target.as_deref().map(str::parse).transpose()
     }
 }

@@ -12,7 +12,7 @@ mod report;
 mod supervise;
 mod targets;
 
-use std::io::{self, Write};
+use std::io::{self, Stdout, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -84,9 +84,9 @@ fn start(options: Options) -> Result<u8, Fault> {
 }
 
 /// Run the target between the first and the last event.
-fn run<W: Write>(target: Target, session: &Session<W>) -> Result<u8, Fault> {
+fn run(target: &Target, session: &Session<Stdout>) -> Result<u8, Fault> {
     session.report().hello(system::hello()).map_err(untold)?;
-    let ended = target.run(session);
+    let ended = (target.run)(session, target.name);
     let mut report = session.report();
     match ended {
         Ok(()) => match report.bye().map_err(untold)? {
@@ -123,9 +123,9 @@ fn untold(error: ReportError) -> Fault {
 
 /// Name every target, and of each its tests that are known without running it.
 fn list(out: &mut impl Write) -> io::Result<()> {
-    for target in Target::ALL {
-        writeln!(out, "{:18} {}", target.name(), target.about())?;
-        if target == Target::LiveIntegration {
+    for target in Target::all() {
+        writeln!(out, "{:18} {}", target.name, target.about)?;
+        if target.name == "live_integration" {
             for test in collect_tests(&Category::ALL) {
                 let title = test.category.title();
                 writeln!(

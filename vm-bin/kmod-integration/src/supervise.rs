@@ -18,14 +18,14 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// A test, from its begin to its end.
+    /// A test, from its begin to its end, unless it says how long.
     pub(crate) test: Duration,
     /// A run, from the wish to stop to its end.
     pub(crate) stop: Duration,
 }
 
 impl Default for Limits {
-    /// The slowest test needs well under a second.
+    /// The slowest test that does not say needs well under a second.
     fn default() -> Self {
         Self {
             test: Duration::from_secs(60),
@@ -68,7 +68,7 @@ pub(crate) fn supervise<W: Write, T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => break "the run panicked".to_owned(),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if test_duration(report) > limits.test {
+        if is_overdue(report, limits.test) {
             cancel.request();
         }
         if cancel.is_requested() {
@@ -90,13 +90,12 @@ pub(crate) fn supervise<W: Write, T: Send + 'static>(
     Err(given_up)
 }
 
-fn test_duration<W: Write>(report: &Mutex<Report<W>>) -> Duration {
-    let duration = match report.try_lock() {
-        Ok(report) => report.test_duration(),
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().test_duration(),
-        Err(TryLockError::WouldBlock) => None,
-    };
-    duration.unwrap_or_default()
+fn is_overdue<W: Write>(report: &Mutex<Report<W>>, limit: Duration) -> bool {
+    match report.try_lock() {
+        Ok(report) => report.is_overdue(limit),
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().is_overdue(limit),
+        Err(TryLockError::WouldBlock) => false,
+    }
 }
 
 #[cfg(test)]

@@ -304,20 +304,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_have_the_numbers_of_the_c_header() {
-        #[cfg(target_os = "linux")]
-        assert_eq!(
-            (VERSION_COMMAND, SET_FILTER_COMMAND, RESET_COMMAND),
-            (0x8010_5401, 0x407c_5402, 0x5403)
-        );
-        #[cfg(target_os = "freebsd")]
-        assert_eq!(
-            (VERSION_COMMAND, SET_FILTER_COMMAND, RESET_COMMAND),
-            (0x4010_5401, 0x807c_5402, 0x2000_5403)
-        );
-    }
-
-    #[test]
     fn a_missing_device_says_what_to_start() {
         let error = Device::open("/nonexistent/tcpstats").expect_err("there is none");
         assert_eq!(error.errno(), Some(Errno::NOENT));

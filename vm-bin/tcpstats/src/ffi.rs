@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The C core's interface, declared as `kmod/tcpstats/core/tcpstats_core.h` has it.
 //!
-//! Sizes are asserted here and, with the same numbers, in `ffi_layout.c`.
+//! `layout.rs` holds the structures against those of C.
 #![expect(unsafe_code, reason = "declares the functions of the C core")]
 
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::size_of;
 
 use crate::core::{Admission, Counters, Limits, ReadStats};
 use crate::filter::Filter;
@@ -44,7 +43,7 @@ pub(crate) struct Socket {
 
 /// A prepared filter, the core's own business.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Matcher {
     opaque: [u64; 17],
 }
@@ -69,7 +68,7 @@ pub(crate) struct ReadOps {
         unsafe extern "C" fn(ctx: *mut c_void, records: *const Record, count: usize) -> c_int,
     pub(crate) uptime_ns: unsafe extern "C" fn(ctx: *mut c_void) -> u64,
     pub(crate) interrupted: unsafe extern "C" fn(ctx: *mut c_void) -> bool,
-    pub(crate) yield_cpu: unsafe extern "C" fn(ctx: *mut c_void),
+    pub(crate) r#yield: unsafe extern "C" fn(ctx: *mut c_void),
 }
 
 #[repr(C)]
@@ -84,20 +83,6 @@ pub(crate) struct Profile {
 pub(crate) struct Profiles {
     pub(crate) slots: [Profile; MAX_PROFILES],
 }
-
-const _: () = {
-    assert!(size_of::<FilterError>() == 136);
-    assert!(size_of::<Limits>() == 16);
-    assert!(size_of::<Matcher>() == 136);
-    assert!(size_of::<Reader>() == 296);
-    assert!(size_of::<ReadStats>() == 80);
-    assert!(size_of::<ReadOps>() == 6 * size_of::<usize>());
-    assert!(size_of::<Socket>() == 16 + 2 * size_of::<usize>());
-    assert!(size_of::<Admission>() == 8);
-    assert!(size_of::<Counters>() == 120);
-    assert!(size_of::<Profile>() == 668);
-    assert!(size_of::<Profiles>() == 16 * 668);
-};
 
 unsafe extern "C" {
     pub(crate) fn tcpstats_filter_init(filter: *mut Filter);

@@ -6,14 +6,13 @@
 
 use std::ffi::c_char;
 use std::fmt;
-use std::mem::{offset_of, size_of};
 use std::str::FromStr;
 
 use rustix::io::Errno;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use crate::ffi;
-use crate::record::{FieldGroup, State, assert_offsets};
+use crate::record::{FieldGroup, State};
 
 /// Bytes of a filter on its way through `TCPSTATS_SET_FILTER`.
 pub const FILTER_SIZE: usize = 124;
@@ -73,14 +72,6 @@ pub struct Filter {
     pub format: u32,
     pub spare: [u32; 4],
 }
-
-const _: () = assert!(size_of::<Filter>() == FILTER_SIZE);
-assert_offsets!(Filter {
-    version @ 0, state_mask @ 4, pad0 @ 6, flags @ 8, local_ports @ 12, remote_ports @ 28,
-    local_addr_v4 @ 44, local_mask_v4 @ 48, remote_addr_v4 @ 52, remote_mask_v4 @ 56,
-    local_addr_v6 @ 60, local_prefix_v6 @ 76, pad1 @ 77, remote_addr_v6 @ 80,
-    remote_prefix_v6 @ 96, pad2 @ 97, field_mask @ 100, format @ 104, spare @ 108,
-});
 
 /// What is wrong with a filter text, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,7 @@ pub mod core;
 pub mod device;
 mod ffi;
 pub mod filter;
+mod layout;
 pub mod paths;
 pub mod record;
 pub mod sysctl;

@@ -2,10 +2,11 @@
 //! One TCP connection as the device reports it: protocol version 1, 320 bytes.
 
 use std::fmt;
-use std::mem::{offset_of, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::layout;
 
 /// The protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -88,29 +89,34 @@ pub struct Record {
     pub spare: [u32; 13],
 }
 
-macro_rules! assert_offsets {
-    ($type:ty { $($field:ident @ $offset:literal),* $(,)? }) => {
-        const _: () = { $(assert!(offset_of!($type, $field) == $offset);)* };
-    };
+/// A field of [`Record`], as the C headers' table of layouts has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in [`Record`].
+    pub name: &'static str,
+    /// Its first byte in the record.
+    pub offset: usize,
+    /// Its bytes.
+    pub size: usize,
+    /// What decides whether it is filled.
+    pub usage: FieldUsage,
 }
 
-const _: () = assert!(size_of::<Record>() == RECORD_SIZE);
-assert_offsets!(Record {
-    version @ 0, len @ 4, flags @ 8, pad0 @ 12, af @ 16, pad1 @ 17, local_port @ 20,
-    remote_port @ 22, local_addr @ 24, remote_addr @ 40, state @ 56, flags_tcp @ 60,
-    snd_cwnd @ 64, snd_ssthresh @ 68, snd_wnd @ 72, rcv_wnd @ 76, maxseg @ 80, cc @ 84,
-    stack @ 100, rtt @ 116, rttvar @ 120, rto @ 124, rttmin @ 128, snd_wscale @ 132,
-    rcv_wscale @ 133, options @ 134, pad2 @ 135, snd_nxt @ 136, snd_una @ 140, snd_max @ 144,
-    rcv_nxt @ 148, rcv_adv @ 152, snd_rexmitpack @ 156, rcv_ooopack @ 160, snd_zerowin @ 164,
-    dupacks @ 168, rcv_numsacks @ 172, ecn @ 176, delivered_ce @ 180, received_ce @ 184,
-    dsack_bytes @ 188, dsack_pack @ 192, total_tlp @ 196, total_tlp_bytes @ 200,
-    tt_rexmt @ 208, tt_persist @ 212, tt_keep @ 216, tt_2msl @ 220, tt_delack @ 224,
-    rcvtime @ 228, snd_buf_cc @ 232, snd_buf_hiwat @ 236, rcv_buf_cc @ 240,
-    rcv_buf_hiwat @ 244, so_addr @ 248, uid @ 256, inp_gencnt @ 260, spare @ 268,
-});
-pub(crate) use assert_offsets;
+/// What decides whether a field is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldUsage {
+    /// Nothing: it always is.
+    Header,
+    /// The filter, by this group.
+    Group(FieldGroup),
+    /// Nothing: it is zero.
+    Unused,
+}
 
 impl Record {
+    /// Every field, in the order of the offsets.
+    pub const FIELDS: &[Field] = layout::RECORD_FIELDS;
+
     /// Local address and port.
     #[must_use]
     pub fn local(&self) -> SocketAddr {

@@ -28,12 +28,25 @@ pub(crate) enum CompileError {
     /// The program cannot be started.
     #[error("{0}; install it, or name the compiler with --cc")]
     Program(#[source] ProcessError),
+    /// A tool that tests are run with is not there.
+    #[error("{0}; `kmod-integration pkg_setup` installs it")]
+    Tool(#[source] ProcessError),
 }
 
 /// A running `make`; its outputs go with this value.
 pub(crate) struct Make {
     pub(crate) process: Process,
     _folder: Guard,
+}
+
+/// Is `tool` there? It is asked for its version.
+///
+/// # Errors
+/// [`CompileError::Tool`].
+pub(crate) fn demand(tool: &str, cancel: &Cancel, restorer: &Restorer) -> Result<(), CompileError> {
+    Process::spawn(Command::new(tool).arg("--version"), cancel, restorer)
+        .map(drop)
+        .map_err(CompileError::Tool)
 }
 
 /// Start `target` of the C tests' Makefile with this compiler, away from the

@@ -2,33 +2,12 @@
 //! What holds for every record, whichever socket it is of: its header, and the
 //! bytes that must be zero.
 
-use std::ops::Range;
-
 use tcpstats::record::{
-    FLAG_IPV6, FLAG_LISTEN, FLAG_SYNCACHE, FieldGroup, PROTOCOL_VERSION, RECORD_SIZE, Record,
+    FLAG_IPV6, FLAG_LISTEN, FLAG_SYNCACHE, Field, FieldUsage, PROTOCOL_VERSION, RECORD_SIZE, Record,
 };
 use zerocopy::IntoBytes;
 
 use crate::filter::model::Filter;
-
-/// Which bytes of a record each group of fields fills, by the device's page.
-const GROUP_BYTES: [(FieldGroup, Range<usize>); 13] = [
-    (FieldGroup::Identity, 16..17),
-    (FieldGroup::Identity, 20..56),
-    (FieldGroup::State, 56..64),
-    (FieldGroup::Congestion, 64..84),
-    (FieldGroup::Names, 84..116),
-    (FieldGroup::Rtt, 116..132),
-    (FieldGroup::Sequences, 132..135),
-    (FieldGroup::Sequences, 136..156),
-    (FieldGroup::Counters, 156..176),
-    (FieldGroup::Ecn, 176..208),
-    (FieldGroup::Timers, 208..232),
-    (FieldGroup::Buffers, 232..248),
-    (FieldGroup::Identity, 248..268),
-];
-/// Padding and spare.
-const UNUSED_BYTES: [Range<usize>; 4] = [12..16, 17..20, 135..136, 268..RECORD_SIZE];
 
 /// What no record may have, whichever socket it is of.
 pub(super) fn faults<'a>(
@@ -36,24 +15,23 @@ pub(super) fn faults<'a>(
     record: &'a Record,
 ) -> impl Iterator<Item = String> + 'a {
     let bytes = record.as_bytes();
-    let is_zero = |range: &Range<usize>| bytes[range.clone()].iter().all(|byte| *byte == 0);
-
-    let unselected = GROUP_BYTES
+    let not_zero = |field: &&Field| {
+        let mut bytes = bytes[field.offset..][..field.size].iter();
+        bytes.any(|byte| *byte != 0)
+    };
+    let left_out = Record::FIELDS
         .iter()
-        .filter(|(group, _)| !filter.fills(*group))
-        .filter(move |(_, range)| !is_zero(range))
-        .map(|(group, range)| {
-            let group = group.name();
-            format!("bytes {range:?}, of group {group}, are not zero and were not asked for")
+        .filter(not_zero)
+        .filter_map(|field| match field.usage {
+            FieldUsage::Group(group) if !filter.fills(group) => Some(format!(
+                "{}, of group {}, is not zero and was not asked for",
+                field.name,
+                group.name()
+            )),
+            FieldUsage::Unused => Some(format!("{} is not zero", field.name)),
+            FieldUsage::Group(_) | FieldUsage::Header => None,
         });
-    let unused = UNUSED_BYTES
-        .iter()
-        .filter(move |range| !is_zero(range))
-        .map(|range| format!("bytes {range:?} are not zero"));
-    header_faults(record)
-        .into_iter()
-        .chain(unselected)
-        .chain(unused)
+    header_faults(record).into_iter().chain(left_out)
 }
 
 fn header_faults(record: &Record) -> Vec<String> {
@@ -92,6 +70,7 @@ fn header_faults(record: &Record) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use tcpstats::record::FieldGroup;
     use zerocopy::FromZeros;
 
     use super::*;
@@ -114,16 +93,20 @@ mod tests {
     #[test]
     fn each_group_that_was_not_asked_for_must_be_zero() {
         let identity = Filter::new().fields([FieldGroup::Identity]);
-        for (group, range) in &GROUP_BYTES {
-            for at in range.clone().filter(|_| *group != FieldGroup::Identity) {
+        for field in Record::FIELDS {
+            let FieldUsage::Group(group) = field.usage else {
+                continue;
+            };
+            for at in field.offset..field.offset + field.size {
                 let poke = |record: &mut Record| record.as_mut_bytes()[at] = 1;
-                let wanted = format!(
-                    "bytes {range:?}, of group {}, are not zero and were not asked for",
-                    group.name()
-                );
-                assert_eq!(told(&identity, poke), [wanted], "byte {at}");
-                let asked = Filter::new().fields([*group]);
-                assert_eq!(told(&asked, poke), [""; 0], "byte {at}");
+                let wanted = (group != FieldGroup::Identity).then(|| {
+                    let (field, group) = (field.name, group.name());
+                    format!("{field}, of group {group}, is not zero and was not asked for")
+                });
+                let foreign = |told: &String| told.contains("of group");
+                let told_of = |filter| told(filter, poke).into_iter().find(foreign);
+                assert_eq!(told_of(&identity), wanted, "byte {at}");
+                assert_eq!(told_of(&Filter::new().fields([group])), None, "byte {at}");
             }
         }
     }
@@ -132,12 +115,12 @@ mod tests {
     fn padding_and_header_are_looked_at() {
         let told = |change: fn(&mut Record)| told(&Filter::new(), change);
         assert_eq!(told(|_| ()), [""; 0]);
-        assert_eq!(told(|r| r.pad0 = 1), ["bytes 12..16 are not zero"]);
-        assert_eq!(told(|r| r.pad1[2] = 1), ["bytes 17..20 are not zero"]);
-        assert_eq!(told(|r| r.pad2 = 1), ["bytes 135..136 are not zero"]);
+        assert_eq!(told(|r| r.pad0 = 1), ["pad0 is not zero"]);
+        assert_eq!(told(|r| r.pad1[2] = 1), ["pad1 is not zero"]);
+        assert_eq!(told(|r| r.pad2 = 1), ["pad2 is not zero"]);
         assert_eq!(
             told(|r| r.spare = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
-            ["bytes 268..320 are not zero"]
+            ["spare is not zero"]
         );
         assert_eq!(told(|r| r.version = 2), ["version 2, 320 bytes"]);
         assert_eq!(told(|r| r.len = 312), ["version 1, 312 bytes"]);
@@ -152,14 +135,32 @@ mod tests {
         );
     }
 
+    /// The bytes of each group, as the device's page has them.
     #[test]
-    fn the_groups_and_the_unused_bytes_cover_the_record_once() {
-        let mut covered = [0_u8; RECORD_SIZE];
-        let groups = GROUP_BYTES.iter().map(|(_, range)| range);
-        for at in groups.chain(&UNUSED_BYTES).cloned().flatten() {
-            covered[at] += 1;
-        }
-        assert_eq!(covered[..12], [0; 12], "the header");
-        assert_eq!(covered[12..], [1; RECORD_SIZE - 12]);
+    fn every_group_has_its_bytes() {
+        let bytes = |group| -> usize {
+            let of_group = |field: &&Field| field.usage == FieldUsage::Group(group);
+            Record::FIELDS
+                .iter()
+                .filter(of_group)
+                .map(|field| field.size)
+                .sum()
+        };
+        let sizes = FieldGroup::ALL.map(|group| (group.name(), bytes(group)));
+        assert_eq!(
+            sizes,
+            [
+                ("identity", 57),
+                ("state", 8),
+                ("congestion", 20),
+                ("rtt", 16),
+                ("sequences", 23),
+                ("counters", 20),
+                ("timers", 24),
+                ("buffers", 16),
+                ("ecn", 32),
+                ("names", 32),
+            ]
+        );
     }
 }

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use protocol::event::{Level, TestFinished};
 use protocol::{Body, Outcome};
 
+use super::measure;
+
 /// Writes one line a test, failures in full, and at the end what has not passed.
 pub(super) struct Human<W> {
     out: W,
@@ -73,11 +75,12 @@ impl<W: Write> Human<W> {
                 }
                 Level::Debug | Level::Info => writeln!(self.out, "{message}"),
             },
-            Body::Benchmark(_)
-            | Body::Counters { .. }
-            | Body::Exporter { .. }
-            | Body::Bye { .. }
-            | Body::Unknown => Ok(()),
+            Body::Benchmark(benchmark) => {
+                writeln!(self.out, "{}", measure::line(benchmark))?;
+                self.out.flush()
+            }
+            Body::Exporter { address } => writeln!(self.out, "  exporter on http://{address}/"),
+            Body::Counters { .. } | Body::Bye { .. } | Body::Unknown => Ok(()),
         }
     }
 }

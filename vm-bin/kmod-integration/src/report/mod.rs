@@ -4,14 +4,16 @@
 //! that a run that is given up still ends its stream.
 
 mod human;
+mod measure;
 mod output_dir;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use protocol::event::{Hello, Level, TargetFinished, TestFinished};
+use protocol::event::{Benchmark, Better, Hello, Level, TargetFinished, TestFinished};
 use protocol::{Body, Outcome, Writer};
 
 use human::Human;
@@ -61,6 +63,24 @@ struct OpenTarget {
 struct OpenTest {
     unfinished: TestFinished,
     since: Instant,
+    /// What it may take, where that is not what tests may take in general.
+    limit: Option<Duration>,
+}
+
+/// What was measured, for [`Report::benchmark`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    /// What was measured, such as `parse`.
+    pub(crate) name: String,
+    /// Under which load.
+    pub(crate) workload: String,
+    /// Connections that stood meanwhile.
+    pub(crate) connections: u64,
+    /// Unit of the samples, such as `ns`.
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+    /// Every repetition, in order; at least one.
+    pub(crate) samples: Vec<f64>,
 }
 
 /// The voice of a run.
@@ -140,6 +160,31 @@ impl<W: Write> Report<W> {
         })
     }
 
+    /// A quantity was measured, for the target that goes on.
+    pub(crate) fn benchmark(&mut self, measured: Measured) -> Result<(), ReportError> {
+        let benchmark = Benchmark {
+            target: self.target_name(),
+            name: measured.name,
+            workload: measured.workload,
+            connections: measured.connections,
+            unit: measured.unit.to_owned(),
+            better: measured.better,
+            samples: measured.samples,
+        };
+        if let Some(folder) = &mut self.folder {
+            folder.benchmark(&benchmark);
+        }
+        self.say(Body::Benchmark(benchmark))
+    }
+
+    /// An exporter listens.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
+    pub(crate) fn exporter(&mut self, address: SocketAddr) -> Result<(), ReportError> {
+        self.say(Body::Exporter {
+            address: address.to_string(),
+        })
+    }
+
     /// A test begins. Its outcome and duration are yet unknown.
     pub(crate) fn test_started(&mut self, category: Option<String>, id: &str, name: &str) {
         self.test = Some(OpenTest {
@@ -156,12 +201,24 @@ impl<W: Write> Report<W> {
                 message: None,
             },
             since: Instant::now(),
+            limit: None,
         });
     }
 
-    /// How long the test that goes on has been going on.
-    pub(crate) fn test_duration(&self) -> Option<Duration> {
-        self.test.as_ref().map(|test| test.since.elapsed())
+    /// The test that goes on may take this long before the run is given up.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
+    pub(crate) fn allow(&mut self, limit: Duration) {
+        if let Some(test) = &mut self.test {
+            test.limit = Some(limit);
+        }
+    }
+
+    /// Does the test that goes on take longer than it may, which is `default`
+    /// where nothing else was said?
+    pub(crate) fn is_overdue(&self, default: Duration) -> bool {
+        self.test
+            .as_ref()
+            .is_some_and(|test| test.since.elapsed() > test.limit.unwrap_or(default))
     }
 
     /// The test that began has ended: `complete` fills in how.
@@ -172,6 +229,7 @@ impl<W: Write> Report<W> {
         let Some(OpenTest {
             mut unfinished,
             since,
+            ..
         }) = self.test.take()
         else {
             return Ok(());
@@ -193,12 +251,29 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Something besides a test went wrong: the target has failed.
+    /// Something besides a test went wrong: the target has failed, and the run
+    /// where no target goes on.
     pub(crate) fn spoil(&mut self, message: String) -> Result<(), ReportError> {
-        if let Some(target) = &mut self.target {
-            target.spoiled = true;
+        match &mut self.target {
+            Some(target) => target.spoiled = true,
+            None => self.outcome = Some(Outcome::Failed),
         }
         self.log(Level::Error, message)
+    }
+
+    /// The machine lacks what the target `name` needs: it ends here if it has
+    /// begun, else it was skipped.
+    pub(crate) fn target_lacks(&mut self, name: &str, reason: String) -> Result<(), ReportError> {
+        if self.target.is_none() {
+            self.target_started(name, None)?;
+        }
+        self.log(Level::Error, reason)?;
+        self.target_finished()
+    }
+
+    /// Of the targets that have finished.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome
     }
 
     pub(crate) fn target_finished(&mut self) -> Result<(), ReportError> {
@@ -360,5 +435,39 @@ mod tests {
         report.spoil("an alias stays".to_owned()).unwrap();
         report.target_finished().unwrap();
         assert_eq!(report.bye().unwrap(), Outcome::Failed);
+    }
+
+    #[test]
+    fn measured_quantities_and_exporters_belong_to_the_stream() {
+        let mut out = Vec::new();
+        let mut report = begun(&mut out);
+        report.target_started("bench", None).unwrap();
+        let measured = Measured {
+            name: "filter_parse".to_owned(),
+            workload: "empty".to_owned(),
+            connections: 7,
+            unit: "ns",
+            better: Better::Lower,
+            samples: vec![1.5, 2.5],
+        };
+        report.benchmark(measured).unwrap();
+        report.exporter("127.0.0.1:9814".parse().unwrap()).unwrap();
+        let events = events(&out);
+        assert!(matches!(&events[2], Body::Benchmark(b)
+            if b.target == "bench" && b.connections == 7 && b.samples == [1.5, 2.5]));
+        assert!(matches!(&events[3], Body::Exporter { address } if address == "127.0.0.1:9814"));
+    }
+
+    #[test]
+    fn a_test_may_take_as_long_as_it_says() {
+        let mut report = Report::new(io::sink(), Format::Json, None).unwrap();
+        assert!(!report.is_overdue(Duration::ZERO));
+        report.test_started(None, "1", "a long test");
+        assert!(report.is_overdue(Duration::ZERO));
+        report.allow(Duration::from_secs(3600));
+        assert!(!report.is_overdue(Duration::ZERO));
+        report.test_finished(pass).unwrap();
+        report.test_started(None, "2", "the next");
+        assert!(report.is_overdue(Duration::ZERO));
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use protocol::Outcome;
-use protocol::event::{TargetFinished, TestFinished};
+use protocol::event::{Benchmark, TargetFinished, TestFinished};
 use serde::Serialize;
 
 use super::ReportError;
@@ -16,6 +16,7 @@ pub(super) struct OutputDir {
     path: PathBuf,
     targets: Vec<TargetFinished>,
     tests: Vec<TestFinished>,
+    benchmarks: Vec<Benchmark>,
 }
 
 #[derive(Serialize)]
@@ -23,6 +24,7 @@ struct Summary<'a> {
     outcome: Outcome,
     targets: &'a [TargetFinished],
     tests: &'a [TestFinished],
+    benchmarks: &'a [Benchmark],
 }
 
 impl OutputDir {
@@ -39,6 +41,7 @@ impl OutputDir {
             path: path.to_path_buf(),
             targets: Vec::new(),
             tests: Vec::new(),
+            benchmarks: Vec::new(),
         })
     }
 
@@ -58,6 +61,10 @@ impl OutputDir {
         self.write(&format!("{}-{}.log", test.target, test.id), log.as_bytes())
     }
 
+    pub(super) fn benchmark(&mut self, benchmark: &Benchmark) {
+        self.benchmarks.push(benchmark.clone());
+    }
+
     pub(super) fn target_finished(&mut self, target: &TargetFinished) {
         self.targets.push(target.clone());
     }
@@ -71,6 +78,7 @@ impl OutputDir {
             outcome,
             targets: &self.targets,
             tests: &self.tests,
+            benchmarks: &self.benchmarks,
         };
         let name = "summary.json";
         let json = serde_json::to_vec_pretty(&summary).map_err(|error| self.failed(name, error))?;

@@ -13,7 +13,7 @@ use protocol::event::TestFinished;
 use tcpstats::device::{Device, DeviceError};
 use tcpstats::sysctl::Sysctl;
 
-use super::{Session, Target, TargetError};
+use super::{Session, TargetError};
 use crate::filter::{Category, Ending, Lab, Test, TestResult, collect_tests};
 use crate::framework::loopback;
 use crate::report::ReportError;
@@ -23,7 +23,7 @@ use crate::report::ReportError;
 const BUFFER_RECORDS: [usize; 4] = [1, 7, 64, 1024];
 
 /// Run the tests of the chosen categories.
-pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
+pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
     let categories = &session.options.category.0;
     // Before anything is touched: is there what the tests need?
     demand_device().map_err(|error| TargetError::Lacking(error.to_string()))?;
@@ -34,10 +34,9 @@ pub(super) fn run<W: Write>(session: &Session<W>) -> Result<(), TargetError> {
         .map_err(|error| TargetError::Lacking(error.to_string()))?;
 
     let tests = collect_tests(categories);
-    session.report().target_started(
-        Target::LiveIntegration.name(),
-        u32::try_from(tests.len()).ok(),
-    )?;
+    session
+        .report()
+        .target_started(name, u32::try_from(tests.len()).ok())?;
     tell_counters(session, "before")?;
     let ended = match run_tests(session, &tests) {
         Err(TargetError::Report(error)) => return Err(error.into()),

@@ -3,124 +3,131 @@
 
 mod compile_tests;
 mod live_integration;
+mod session;
 
-use std::io::Write;
+use std::io::Stdout;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::event::Level;
+pub(crate) use session::{Members, Session, TargetError};
 
-use crate::cli::Options;
-use crate::framework::cancel::Cancel;
-use crate::framework::restore::Restorer;
-use crate::report::{Report, ReportError};
+/// What a target demands of the machine, in the words of its users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A compiler, and no device.
+    Compile,
+    /// Root and the device.
+    Live,
+    /// What the targets that it runs need.
+    Several,
+}
 
 /// A target that can be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    Unit,
-    LiveIntegration,
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) about: &'static str,
+    /// Runs it, by its name, and tells the session's report.
+    pub(crate) run: Run,
 }
+
+/// Failed tests are no error of these.
+pub(crate) type Run = fn(&Session<Stdout>, &str) -> Result<(), TargetError>;
+
+/// Every target, in the order in which those that run several run them.
+static TARGETS: [Target; 7] = [
+    Target {
+        name: "unit",
+        kind: Kind::Compile,
+        about: "C unit tests of the portable core, compiled here",
+        run: compile_tests::c_tests,
+    },
+    Target {
+        name: "memcheck",
+        kind: Kind::Compile,
+        about: "the same under valgrind: no error, no leak",
+        run: compile_tests::memcheck,
+    },
+    Target {
+        name: "asan",
+        kind: Kind::Compile,
+        about: "the same under AddressSanitizer and UBSan",
+        run: compile_tests::c_tests,
+    },
+    Target {
+        name: "ubsan",
+        kind: Kind::Compile,
+        about: "the same under UBSan alone",
+        run: compile_tests::c_tests,
+    },
+    Target {
+        name: "bench",
+        kind: Kind::Compile,
+        about: "ns per call of the filter parser, 11 workloads",
+        run: compile_tests::bench,
+    },
+    Target {
+        name: "all",
+        kind: Kind::Several,
+        about: "every target that needs a compiler and no device",
+        run: |session, _| all_of(Kind::Compile, session),
+    },
+    Target {
+        name: "live_integration",
+        kind: Kind::Live,
+        about: "filter tests on the device, with real connections",
+        run: live_integration::run,
+    },
+];
 
 /// No target has this name.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown target '{name}', there are: {known}")]
+#[error("unknown target '{name}', there are: {}", names(", "))]
 pub(crate) struct UnknownTarget {
     name: String,
-    known: String,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 2] = [Self::Unit, Self::LiveIntegration];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Unit => "unit",
-            Self::LiveIntegration => "live_integration",
-        }
-    }
-
-    pub(crate) fn about(self) -> &'static str {
-        match self {
-            Self::Unit => "C unit tests of the portable core, compiled here",
-            Self::LiveIntegration => "filter tests on the device, with real connections",
-        }
-    }
-
-    /// Run it and tell the session's report.
-    ///
-    /// # Errors
-    /// [`TargetError`]; failed tests are none.
-    pub(crate) fn run<W: Write>(self, session: &Session<W>) -> Result<(), TargetError> {
-        match self {
-            Self::Unit => compile_tests::unit(session),
-            Self::LiveIntegration => live_integration::run(session),
-        }
+    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
+        TARGETS.iter()
     }
 }
 
-impl FromStr for Target {
+impl FromStr for &'static Target {
     type Err = UnknownTarget;
 
     fn from_str(name: &str) -> Result<Self, UnknownTarget> {
-        Self::ALL
-            .into_iter()
-            .find(|target| target.name() == name)
+        Target::all()
+            .find(|target| target.name == name)
             .ok_or_else(|| UnknownTarget {
                 name: name.to_owned(),
-                known: Self::ALL.map(Self::name).join(", "),
             })
     }
 }
 
-/// Why a target did not run to its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TargetError {
-    /// The machine lacks what the target needs.
-    #[error("{0}")]
-    Lacking(String),
-    /// Nobody can be told any more.
-    #[error(transparent)]
-    Report(#[from] ReportError),
+/// Run every target of this kind.
+fn all_of(kind: Kind, session: &Session<Stdout>) -> Result<(), TargetError> {
+    let mut members = Members::of(session);
+    for target in Target::all().filter(|target| target.kind == kind) {
+        members.run(target.name, target.run)?;
+    }
+    members.end()
 }
 
-/// One call of the test binary.
-pub(crate) struct Session<W: Write> {
-    pub(crate) options: Options,
-    report: Arc<Mutex<Report<W>>>,
-    pub(crate) cancel: Cancel,
-    pub(crate) restorer: Restorer,
+fn names(between: &str) -> String {
+    let names: Vec<&str> = Target::all().map(|target| target.name).collect();
+    names.join(between)
 }
 
-impl<W: Write> Session<W> {
-    pub(crate) fn new(
-        options: Options,
-        report: Arc<Mutex<Report<W>>>,
-        cancel: Cancel,
-        restorer: Restorer,
-    ) -> Self {
-        Self {
-            options,
-            report,
-            cancel,
-            restorer,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_a_name_of_its_own() {
+        for target in Target::all() {
+            let found: &'static Target = target.name.parse().unwrap();
+            assert!(std::ptr::eq(found, target), "{}", target.name);
         }
-    }
-
-    /// The report, for one call: whoever watches the run needs it too.
-    pub(crate) fn report(&self) -> MutexGuard<'_, Report<W>> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Name what could not be put back; the target has failed by it.
-    fn tell_what_is_left(&self) -> Result<(), ReportError> {
-        for failure in self.restorer.take_failures() {
-            self.report().spoil(failure)?;
-        }
-        Ok(())
-    }
-
-    fn warn(&self, message: String) -> Result<(), ReportError> {
-        self.report().log(Level::Warn, message)
     }
 }

@@ -290,7 +290,7 @@ impl<E: ReadEnv> Ops<E> {
         copyout: Self::copyout,
         uptime_ns: Self::uptime_ns,
         interrupted: Self::interrupted,
-        yield_cpu: Self::yield_cpu,
+        r#yield: Self::yield_cpu,
     };
 
     /// # Safety

@@ -37,8 +37,8 @@ impl Default for Limits {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    active_fds: u32,
-    active_readers: u32,
+    pub(crate) active_fds: u32,
+    pub(crate) active_readers: u32,
 }
 
 impl Admission {

@@ -56,6 +56,14 @@ impl Backend {
     }
 }
 
+/// The bytes of any sysctl(3) node.
+///
+/// # Errors
+/// What sysctl(3) answers.
+pub fn read_node(name: &str) -> io::Result<Vec<u8>> {
+    read(&CString::new(name)?)
+}
+
 fn is_text(name: &str) -> bool {
     NAMES
         .iter()

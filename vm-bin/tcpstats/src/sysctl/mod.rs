@@ -18,6 +18,9 @@ mod backend;
 #[path = "files.rs"]
 mod backend;
 
+#[cfg(target_os = "freebsd")]
+pub use backend::read_node;
+
 /// What may be done with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
