@@ -92,14 +92,15 @@ struct tcpstats_read_ops {
 	 */
 	int (*tro_snapshot)(void *ctx, uint64_t *gencnt);
 	/*
-	 * Offer sockets to tcpstats_walk_visit(), or to what it consists
-	 * of, in strictly descending gencnt, those below tcpstats_walk_cursor()
+	 * Offer sockets to tcpstats_walk_visit(), or to what it consists of,
+	 * in strictly descending gencnt, those below tcpstats_walk_cursor()
 	 * at least, until it says TCPSTATS_SKIP_TIMEOUT, tcpstats_walk_full()
-	 * is true or none is left, which tcpstats_walk_end() tells.  A match is
-	 * filled into tcpstats_walk_slot() and ended by tcpstats_walk_emit(),
-	 * or by tcpstats_walk_drop() where it was gone after all.  The cursor
-	 * is where the walk before ended or, after a failed copy, began.
-	 * Returns an errno; what was emitted before it is still delivered.
+	 * is true or none is left, which tcpstats_walk_end() tells.  A match
+	 * is filled into tcpstats_walk_slot() and ended by
+	 * tcpstats_walk_emit(); where it is gone after all it is for
+	 * tcpstats_walk_drop() instead.  The cursor is where the walk before
+	 * ended or, after a failed copy, began.  Returns an errno; what was
+	 * emitted before it is still delivered.
 	 */
 	int (*tro_walk)(void *ctx, struct tcpstats_walk *walk);
 	/*

@@ -12,6 +12,9 @@
 /* Nothing was dealt with yet: every gencnt is below it. */
 #define CURSOR_START UINT64_MAX
 
+/* Records are zeroed so many together, which is quicker than one by one. */
+#define ZERO_AT_ONCE 8
+
 #define NS_PER_MS UINT64_C(1000000)
 
 /* Compiled into the callers in C, but also called from Rust. */
@@ -83,6 +86,17 @@ tcpstats_walk_time_is_up(struct tcpstats_walk *walk)
 	return (walk->overdue);
 }
 
+void
+tcpstats_walk_zero(struct tcpstats_walk *walk)
+{
+	size_t count = walk->capacity - walk->zeroed;
+
+	if (count > ZERO_AT_ONCE)
+		count = ZERO_AT_ONCE;
+	memset(&walk->records[walk->zeroed], 0, count * sizeof(*walk->records));
+	walk->zeroed += count;
+}
+
 enum tcpstats_verdict
 tcpstats_walk_visit(struct tcpstats_walk *walk,
     const struct tcpstats_socket *socket)
@@ -90,8 +104,7 @@ tcpstats_walk_visit(struct tcpstats_walk *walk,
 	enum tcpstats_verdict verdict;
 
 	if (socket->ts_gencnt < walk->cursor &&
-	    walk->visited % TCPSTATS_WALK_CLOCK_INTERVAL == 0 &&
-	    tcpstats_walk_time_is_up(walk))
+	    tcpstats_walk_clock_is_due(walk) && tcpstats_walk_time_is_up(walk))
 		return (TCPSTATS_SKIP_TIMEOUT);
 	verdict = tcpstats_walk_reach(walk, socket->ts_gencnt);
 	if (verdict == TCPSTATS_MATCH)
@@ -109,6 +122,7 @@ begin_batch(struct tcpstats_walk *walk, size_t capacity)
 
 	walk->capacity = capacity;
 	walk->count = 0;
+	walk->zeroed = 0;
 	walk->snapshot = walk->reader->tr_snapshot;
 	walk->cursor = walk->reader->tr_cursor;
 	walk->ended = false;

@@ -17,6 +17,8 @@
 #define TCPSTATS_WALK_SLICE 1024
 /* The clock is looked at once in so many sockets. */
 #define TCPSTATS_WALK_CLOCK_INTERVAL 64
+_Static_assert(TCPSTATS_WALK_SLICE % TCPSTATS_WALK_CLOCK_INTERVAL == 0,
+    "a batch ends by its length where the clock is due");
 
 struct tcpstats_read_ops;
 struct tcpstats_reader;
@@ -32,6 +34,7 @@ struct tcpstats_walk {
 	struct tcpstats_record *records;
 	size_t capacity;
 	size_t count;
+	size_t zeroed; /* so many records are, or were until they were filled */
 	uint64_t snapshot; /* gencnt that the snapshot ends at */
 	uint64_t cursor;
 	bool ended; /* no socket is left */
@@ -47,10 +50,15 @@ tcpstats_walk_cursor(const struct tcpstats_walk *walk)
 	return (walk->cursor);
 }
 
-/*
- * Is the reader's time up?  To be asked once in TCPSTATS_WALK_CLOCK_INTERVAL
- * sockets; if so the walk is over.
- */
+/* Then tcpstats_walk_time_is_up() and tcpstats_walk_full() are to be asked. */
+static inline bool
+tcpstats_walk_clock_is_due(const struct tcpstats_walk *walk)
+{
+
+	return (walk->visited % TCPSTATS_WALK_CLOCK_INTERVAL == 0);
+}
+
+/* Is the reader's time up?  Then the walk is over. */
 bool tcpstats_walk_time_is_up(struct tcpstats_walk *walk);
 
 /*
@@ -85,13 +93,20 @@ tcpstats_walk_drop(struct tcpstats_walk *walk, enum tcpstats_verdict reason)
 enum tcpstats_verdict tcpstats_walk_visit(struct tcpstats_walk *walk,
     const struct tcpstats_socket *socket);
 
-/* The zeroed record of the socket that matched last; version and len filled. */
+/* Some records more. */
+void tcpstats_walk_zero(struct tcpstats_walk *walk);
+
+/*
+ * The zeroed record of the socket that matched last, version and len filled,
+ * for tcpstats_walk_emit() to follow.
+ */
 inline struct tcpstats_record *
 tcpstats_walk_slot(struct tcpstats_walk *walk)
 {
 	struct tcpstats_record *record = &walk->records[walk->count];
 
-	memset(record, 0, sizeof(*record));
+	if (walk->count == walk->zeroed)
+		tcpstats_walk_zero(walk);
 	record->tsr_version = TCPSTATS_PROTOCOL_VERSION;
 	record->tsr_len = TCPSTATS_RECORD_SIZE;
 	return (record);

@@ -56,12 +56,10 @@
 #include "tcpstats_probe.h"
 
 /*
- * An SMR section ends after so many entries.  No batch of the core's is over
- * earlier but by a record, so offer() need not ask whether one is.
+ * An SMR section ends after so many entries that were dealt with before; those
+ * that are dealt with in it the core counts.
  */
-#define PIECE_ENTRIES 1024
-_Static_assert(PIECE_ENTRIES <= TCPSTATS_WALK_SLICE,
-    "a piece ends before the core's batch");
+#define PIECE_SEEN 1024
 
 /*
  * The core orders sockets by a 64-bit position.  Inpcbs have the upper part,
@@ -83,8 +81,8 @@ struct piece {
 	struct tcpstats_walker *walker;
 	struct tcpstats_walk *walk;
 	const struct tcpstats_matcher *matcher;
-	uint32_t groups; /* of fields, for the records */
-	unsigned int entries;
+	uint32_t groups;   /* of fields, for the records */
+	unsigned int seen; /* entries dealt with before */
 	unsigned int notes;
 	bool from_head; /* inp_next() has no entry to go on from */
 };
@@ -224,6 +222,15 @@ conclude(struct piece *piece, const struct inpcb *inp,
 }
 
 static __noinline bool
+pass_seen(struct piece *piece)
+{
+
+	if (++piece->seen == PIECE_SEEN)
+		piece->notes |= NOTE_STOPPED;
+	return (false);
+}
+
+static __noinline bool
 consider_addresses_v6(struct piece *piece, const struct inpcb *inp)
 {
 
@@ -244,7 +251,7 @@ consider(struct piece *piece, const struct inpcb *inp)
 
 	verdict = tcpstats_walk_reach(piece->walk, position_of(inp));
 	if (verdict == TCPSTATS_SEEN)
-		return (false);
+		return (pass_seen(piece));
 	if (verdict == TCPSTATS_MATCH)
 		verdict = match_but_addresses(piece->matcher, inp);
 	if (verdict == TCPSTATS_MATCH && piece->matcher->tm_has_addr) {
@@ -262,14 +269,13 @@ offer_with_care(struct piece *piece, const struct inpcb *inp)
 
 	if ((piece->notes & NOTE_ASKED) != 0)
 		note_lost(piece, inp);
-	if (piece->entries == PIECE_ENTRIES)
+	if (tcpstats_walk_full(piece->walk))
 		piece->notes |= NOTE_STOPPED;
 	if (piece->notes == 0 && tcpstats_walk_time_is_up(piece->walk)) {
 		piece->notes |= NOTE_STOPPED;
 		SDT_PROBE2(tcpstats, , filter, skip, inp,
 		    TCPSTATS_SKIP_TIMEOUT);
 	}
-	piece->entries++;
 	if (piece->notes == 0)
 		return (consider(piece, inp));
 	piece->notes |= NOTE_ASKED;
@@ -285,28 +291,26 @@ offer(const struct inpcb *inp, void *arg)
 {
 	struct piece *piece = arg;
 
-	if (__predict_false(piece->notes != 0 ||
-		piece->entries % TCPSTATS_WALK_CLOCK_INTERVAL == 0))
+	if (__predict_false(
+		piece->notes != 0 || tcpstats_walk_clock_is_due(piece->walk)))
 		return (offer_with_care(piece, inp));
-	piece->entries++;
 	return (consider(piece, inp));
 }
 
 /* The next entry that offer() asked for, locked, or NULL at the end. */
-static struct inpcb *
+static __always_inline struct inpcb *
 next_entry(struct piece *piece, struct inpcb_iterator *iterator)
 {
 	struct inpcb *inp;
 
 	for (;;) {
-		piece->notes &= ~NOTE_ASKED;
+		piece->notes &= NOTE_STOPPED;
 		piece->from_head = iterator->inp == NULL;
 		inp = inp_next(iterator);
 		if (inp == NULL && (piece->notes & NOTE_ASKED) != 0)
 			note_lost(piece, NULL);
 		if (__predict_true((piece->notes & NOTE_RESTART) == 0))
 			return (inp);
-		piece->notes &= ~NOTE_RESTART;
 		if (inp != NULL) {
 			INP_RUNLOCK(inp);
 			iterator->inp = NULL;

@@ -60,12 +60,13 @@ take_snapshot(void *ctx, uint64_t *gencnt)
 static void
 fill(struct tcpstats_walk *walk, struct socket *socket, uint64_t gencnt)
 {
-	struct tcpstats_record *record = tcpstats_walk_slot(walk);
+	struct tcpstats_record *record;
 
 	if (socket->goes) {
 		tcpstats_walk_drop(walk, TCPSTATS_SKIP_GENCNT);
 		return;
 	}
+	record = tcpstats_walk_slot(walk);
 	record->tsr_inp_gencnt = gencnt;
 	record->tsr_remote_port = ntohs(socket->remote_port);
 	tcpstats_walk_emit(walk);
