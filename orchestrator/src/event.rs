@@ -3,6 +3,7 @@
 //! and the only truth of the run: everything that is shown, counted or
 //! returned is a function of them (see [`crate::projection`]).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -38,6 +39,12 @@ pub enum Body {
         orchestrator: String,
         /// What is to be done.
         plan: Plan,
+    },
+    /// A run that was cut off goes on with what is missing: the VMs without an
+    /// end, and those that were cancelled.
+    RunResumed {
+        /// Version of the orchestrator.
+        orchestrator: String,
     },
     /// A stage of a VM's pipeline begins.
     StageStarted {
@@ -81,6 +88,26 @@ pub enum Body {
         /// What it said.
         event: protocol::Event,
     },
+    /// A VM's exporter was scraped.
+    Scraped {
+        /// The VM's name.
+        vm: String,
+        /// Wall time of the scrape.
+        duration_s: f64,
+        /// What was taken of it, by the exporter's names.
+        samples: BTreeMap<String, Reading>,
+    },
+    /// A VM's exporter could not be scraped.
+    ScrapeFailed {
+        /// The VM's name.
+        vm: String,
+        /// Wall time until that was known.
+        duration_s: f64,
+        /// Why, for programs.
+        reason: ScrapeReason,
+        /// Why, for people.
+        message: String,
+    },
     /// A remote program wrote a line that is no event.
     Output {
         /// The VM's name.
@@ -109,7 +136,7 @@ pub enum Body {
         /// Whether clean-up was given up too (the second signal).
         forced: bool,
     },
-    /// Always the last.
+    /// The last, unless the run was resumed afterwards.
     RunFinished {
         /// Wall time of the whole run.
         duration_s: f64,
@@ -117,6 +144,76 @@ pub enum Body {
     /// A type of a later version; its content is ignored.
     #[serde(other)]
     Unknown,
+}
+
+/// What an exporter said of one family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reading {
+    /// Of a family without labels.
+    One(f64),
+    /// By the values of the family's only label.
+    By(BTreeMap<String, f64>),
+}
+
+/// Why an exporter could not be scraped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrapeReason {
+    /// The way to it through SSH could not be had.
+    Forward,
+    /// Nobody answers there.
+    Unreachable,
+    /// It answered before, and nobody does any more.
+    Gone,
+    /// It took too long.
+    Timeout,
+    /// It wants to be asked less often: status 429.
+    Busy,
+    /// It answered with another status than 200.
+    Status,
+    /// Its answer ended early.
+    Cut,
+    /// Its answer is not what an exporter says.
+    Malformed,
+    /// Its answer is too long.
+    Oversized,
+    /// A reason of a later version.
+    #[serde(other)]
+    Other,
+}
+
+impl ScrapeReason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Forward,
+        Self::Unreachable,
+        Self::Gone,
+        Self::Timeout,
+        Self::Busy,
+        Self::Status,
+        Self::Cut,
+        Self::Malformed,
+        Self::Oversized,
+        Self::Other,
+    ];
+
+    /// As it stands in the JSON and in labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Unreachable => "unreachable",
+            Self::Gone => "gone",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::Status => "status",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Oversized => "oversized",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What a run is going to do.
@@ -175,6 +272,8 @@ pub enum Stage {
     Lock,
     /// Learn what the machine is.
     Facts,
+    /// See that it is fit for a run.
+    Health,
     /// Make a clean place to work in.
     Prepare,
     /// Bring the programs there.
@@ -197,10 +296,11 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Lock,
         Self::Facts,
+        Self::Health,
         Self::Prepare,
         Self::Deploy,
         Self::Build,
@@ -219,6 +319,7 @@ impl Stage {
             Self::Connect => "connect",
             Self::Lock => "lock",
             Self::Facts => "facts",
+            Self::Health => "health",
             Self::Prepare => "prepare",
             Self::Deploy => "deploy",
             Self::Build => "build",

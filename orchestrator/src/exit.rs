@@ -35,6 +35,20 @@ impl ExitStatus {
     }
 }
 
+impl ExitStatus {
+    /// As programs read it: a label of metrics, a value in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "passed",
+            Self::TestsFailed => "failed",
+            Self::Usage => "usage",
+            Self::NotDriven => "not_driven",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(status.code())

@@ -9,17 +9,20 @@
 
 pub mod analyze;
 pub mod cli;
+pub mod doctor;
 pub mod event;
 pub mod event_log;
 pub mod exit;
 pub mod http;
 pub mod inventory;
 pub mod lab;
+pub mod outputs;
 pub mod pipeline;
 pub mod plan;
 pub mod projection;
 pub mod replay;
 pub mod run;
 pub mod runs;
+pub mod scrape;
 pub mod ssh;
 mod tell;

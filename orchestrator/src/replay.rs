@@ -7,10 +7,9 @@ use std::process::ExitCode;
 
 use crate::event_log::{ReadError, Reader};
 use crate::exit::ExitStatus;
+use crate::outputs::{self, print};
 use crate::projection::metrics::Metrics;
 use crate::projection::state::RunState;
-use crate::projection::summary::{self, Look};
-use crate::projection::text::ColorChoice;
 use crate::projection::{Fold, Projection, StateHandle, View};
 use crate::runs;
 use crate::tell;
@@ -21,14 +20,13 @@ pub struct Args {
     /// A run's name, its folder, or its events.ndjson
     run: PathBuf,
     /// Print the metrics that the run left, instead of the summary
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     metrics: bool,
     /// Folder of all runs [default: tcpstats/runs in the user's state folder]
     #[arg(long, value_name = "DIR")]
     runs_dir: Option<PathBuf>,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    color: ColorChoice,
+    #[command(flatten)]
+    outputs: outputs::Outputs,
 }
 
 /// Why a run can't be shown, or not to its end.
@@ -50,6 +48,8 @@ enum Error {
     Empty { path: PathBuf },
     #[error("failed to render the metrics")]
     Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Outputs(#[from] outputs::Error),
     #[error("failed to print")]
     Print(#[from] io::Error),
 }
@@ -58,8 +58,7 @@ enum Error {
 /// read to its end.
 #[must_use]
 pub fn main(args: &Args) -> ExitCode {
-    let look = Look::of_stdout(args.color);
-    match replay(args, look, &mut io::stdout().lock(), &mut io::stderr()) {
+    match replay(args, &mut io::stdout().lock(), &mut io::stderr()) {
         Ok(status) => status.into(),
         Err(error) => {
             tell::note(format_args!("error: {}", tell::chain(&error)));
@@ -68,12 +67,7 @@ pub fn main(args: &Args) -> ExitCode {
     }
 }
 
-fn replay(
-    args: &Args,
-    look: Look,
-    out: &mut impl Write,
-    notes: &mut impl Write,
-) -> Result<ExitStatus, Error> {
+fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<ExitStatus, Error> {
     let runs_dir = match &args.runs_dir {
         Some(dir) => dir.clone(),
         None => runs::default_dir()?,
@@ -90,12 +84,11 @@ fn replay(
         read?;
         return Err(Error::Empty { path });
     }
-    let text = if args.metrics {
-        metrics.render()?
+    if args.metrics {
+        print(out, &metrics.render()?)?;
     } else {
-        state.read(|state| summary::render(state, look))
-    };
-    print(out, &text)?;
+        state.read(|state| args.outputs.write(state, &path, out, notes))?;
+    }
     if let Some(line) = read? {
         let path = path.display();
         let note = format!(
@@ -104,14 +97,6 @@ fn replay(
         print(notes, &note)?;
     }
     Ok(state.read(RunState::exit_status))
-}
-
-/// Print `text`. A reader that has seen enough does not change the outcome.
-fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed,
-    }
 }
 
 /// Feed the whole log to `fold`; the number of a last line that was cut off.

@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_named_with_its_line() {
         for (text, says) in [
-            ("value\n1\n\nx\n", "x.csv, line 4: `x` is no finite number"),
+            ("value\n1\nx\n", "x.csv, line 3: `x` is no finite number"),
             ("value\nNaN\n", "x.csv, line 2: `NaN` is no finite number"),
             ("a,value\n1\n", "record 1 (line: 2, byte: 8)"),
             ("1\n2\n", "x.csv, line 1: the columns are `1`"),

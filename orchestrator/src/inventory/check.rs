@@ -32,6 +32,28 @@ pub fn host(host: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Host, in brackets where it has colons itself, and port.
+///
+/// # Errors
+/// What nothing can listen at.
+pub fn address(address: &str) -> Result<(), String> {
+    split_address(address)
+        .map(|_| ())
+        .ok_or_else(|| "an address looks like host:port or [::1]:port".into())
+}
+
+/// The host, without brackets, and the port of an address.
+#[must_use]
+pub fn split_address(address: &str) -> Option<(&str, u16)> {
+    let (name, port) = address.rsplit_once(':')?;
+    let name = match name.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?,
+        None => name,
+    };
+    host(name).ok()?;
+    Some((name, port.parse().ok().filter(|port| *port != 0)?))
+}
+
 /// A login name.
 ///
 /// # Errors

@@ -62,8 +62,14 @@ pub struct Vm {
     pub labels: BTreeMap<String, String>,
     /// Variables for the test binary.
     pub env: BTreeMap<String, String>,
-    /// How the programs come there.
-    pub deploy: Deploy,
+    /// `host:port` of an exporter there that is to be scraped during a run;
+    /// where absent, the one that the test binary starts.
+    pub exporter: Option<String>,
+    /// Time from one scrape to the next.
+    pub scrape_interval: Duration,
+    /// How the programs come there; [`Deploy::Cross`] where it can serve and
+    /// else [`Deploy::Build`], where absent.
+    pub deploy: Option<Deploy>,
     /// Time limits.
     pub limits: Limits,
 }
@@ -100,11 +106,12 @@ pub enum HostKeys {
 }
 
 /// How the programs come to the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deploy {
+    /// Bring the source tree there, and build it there.
+    Build,
     /// Upload what was built here for its system and processor.
-    #[default]
     Cross,
     /// Use what is there.
     None,
@@ -120,6 +127,8 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Time from one scrape to the next, unless the inventory says so.
+    pub const SCRAPE_INTERVAL: Duration = Duration::from_secs(5);
     /// The longest silence of the test binary, unless the inventory says so.
     pub const IDLE: Duration = Duration::from_secs(5 * MINUTE_S);
 
@@ -135,7 +144,7 @@ impl Limits {
     fn default_of(stage: Stage) -> Duration {
         match stage {
             Stage::Lock | Stage::Facts | Stage::Unlock => Duration::from_secs(15),
-            Stage::Connect => Duration::from_secs(30),
+            Stage::Connect | Stage::Health => Duration::from_secs(30),
             Stage::Prepare | Stage::Load | Stage::Unload => Duration::from_secs(MINUTE_S),
             Stage::Collect => Duration::from_secs(5 * MINUTE_S),
             Stage::Deploy | Stage::Setup => Duration::from_secs(10 * MINUTE_S),

@@ -65,6 +65,8 @@ struct Settings {
     #[serde(default)]
     limits: BTreeMap<Stage, Spanned<String>>,
     idle_limit: Option<Spanned<String>>,
+    exporter: Option<Spanned<String>>,
+    scrape_interval: Option<Spanned<String>>,
 }
 
 /// The keys of a `[[vm]]`. Its own type, since serde can't flatten
@@ -91,6 +93,8 @@ struct RawVm {
     #[serde(default)]
     limits: BTreeMap<Stage, Spanned<String>>,
     idle_limit: Option<Spanned<String>>,
+    exporter: Option<Spanned<String>>,
+    scrape_interval: Option<Spanned<String>>,
 }
 
 /// Read the inventory that `text` holds. `name` stands in messages; relative
@@ -193,7 +197,19 @@ impl Source<'_> {
                 .chain(vm.labels)
                 .collect(),
             env: self.env(&defaults.env, &vm.env)?,
-            deploy: vm.deploy.or(defaults.deploy).unwrap_or_default(),
+            exporter: self.text(
+                vm.exporter.as_ref().or(defaults.exporter.as_ref()),
+                check::address,
+            )?,
+            scrape_interval: match vm
+                .scrape_interval
+                .as_ref()
+                .or(defaults.scrape_interval.as_ref())
+            {
+                None => Limits::SCRAPE_INTERVAL,
+                Some(interval) => self.duration(interval)?,
+            },
+            deploy: vm.deploy.or(defaults.deploy),
             limits: Limits {
                 stages: self.stage_limits(&defaults.limits, &vm.limits)?,
                 idle: match vm.idle_limit.as_ref().or(defaults.idle_limit.as_ref()) {
@@ -367,7 +383,7 @@ mod tests {
         assert_eq!(a.limits.idle, Duration::from_secs(20));
         assert_eq!(b.address(), "me@[fd00::1]:22");
         assert_eq!(b.host_keys, HostKeys::AcceptNew);
-        assert_eq!(b.deploy, Deploy::None);
+        assert_eq!(b.deploy, Some(Deploy::None));
         assert_eq!(
             (b.labels["rack"].as_str(), b.labels["os"].as_str()),
             ("right", "bsd")

@@ -12,11 +12,14 @@ mod connect;
 mod deploy;
 mod facts;
 mod failure;
+mod health;
 mod lines;
+mod live;
 mod load;
 mod lock;
 mod place;
 mod prepare;
+mod scraping;
 mod stop;
 mod terminate;
 mod test;
@@ -29,14 +32,18 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub(crate) use connect::{Machine, Unreached};
+pub use deploy::Dist;
+pub(crate) use facts::learn;
 pub use failure::Failure;
+pub(crate) use health::{Check, Finding, Grade, examine};
+pub use live::Live;
 pub use stop::{Stop, StopReason};
 
 use crate::event::{Body, PlannedTarget, Stage, VmOutcome};
 use crate::event_log::Recorder;
-use crate::inventory::{Deploy, Vm};
+use crate::inventory::Vm;
 use crate::ssh::{Connection, ControlDir};
-use connect::Machine;
 use load::Loaded;
 use place::{Place, Programs};
 
@@ -47,6 +54,8 @@ pub struct Shared {
     pub run: String,
     /// What each VM runs, in this order.
     pub targets: Vec<PlannedTarget>,
+    /// What the live targets are told.
+    pub live: Live,
     /// Says to others who holds a VM's lock; one line.
     pub holder: String,
     /// The run's log.
@@ -55,8 +64,10 @@ pub struct Shared {
     pub stop: Stop,
     /// Where connections have their control sockets.
     pub control: ControlDir,
-    /// Folder of what is uploaded, as `make dist` leaves it.
-    pub dist: PathBuf,
+    /// What is uploaded.
+    pub dist: Dist,
+    /// Folder of the source tree that is built on VMs.
+    pub source: PathBuf,
     /// The run's folder here.
     pub artifacts: PathBuf,
     /// How often trouble of the link is tried again.
@@ -73,6 +84,18 @@ pub struct Pipeline {
     vm: Vm,
     shared: Arc<Shared>,
     place: Place,
+    /// Of a run that was cut off on this VM: what is missing there.
+    resumed: Option<Missing>,
+}
+
+/// What a run that was cut off has still to do on a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Targets that did not come to their ends, in their order; the whole way
+    /// to them and back is gone again even where there are none.
+    pub targets: Vec<PlannedTarget>,
+    /// Whether none of the others failed.
+    pub passed_before: bool,
 }
 
 impl Pipeline {
@@ -80,7 +103,29 @@ impl Pipeline {
     #[must_use]
     pub fn new(vm: Vm, shared: Arc<Shared>) -> Self {
         let place = Place::new(&vm.dir, &shared.run);
-        Self { vm, shared, place }
+        Self {
+            vm,
+            shared,
+            place,
+            resumed: None,
+        }
+    }
+
+    /// Do only what is missing.
+    #[must_use]
+    pub fn resuming(self, missing: Missing) -> Self {
+        Self {
+            resumed: Some(missing),
+            ..self
+        }
+    }
+
+    /// What there is to run, in its order.
+    fn targets(&self) -> &[PlannedTarget] {
+        match &self.resumed {
+            Some(missing) => &missing.targets,
+            None => &self.shared.targets,
+        }
     }
 
     /// Do all of it. How it ended is the last event of this VM.
@@ -119,27 +164,18 @@ impl Pipeline {
     }
 
     async fn in_place(&self, machine: &Machine) -> Result<bool, Failure> {
-        let connection = &machine.connection;
         let facts = self.stage(Stage::Facts, self.facts(machine)).await?;
-        self.stage(Stage::Prepare, self.prepare(connection)).await?;
-        let work = self.local_work().await?;
-        let programs = self
-            .stage(Stage::Deploy, async {
-                match self.vm.deploy {
-                    Deploy::Cross => self.upload(machine, &facts).await,
-                    Deploy::None => self.find_programs(connection).await,
-                }
-            })
+        self.stage(Stage::Health, self.health(machine, &facts))
             .await?;
-        drop(work);
-
+        self.stage(Stage::Prepare, self.prepare(&machine.connection))
+            .await?;
+        let programs = self.deployed(machine, &facts).await?;
         self.loaded(machine, &programs).await
     }
 
     /// Load, test, unload; without `load` where no target uses the device.
     async fn loaded(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
-        let targets = &self.shared.targets;
-        if !targets.iter().any(|t| load::needs_device(&t.target)) {
+        if !self.needs_device() {
             return self.tested(machine, programs).await;
         }
         let mut loaded = Loaded::default();
@@ -153,6 +189,11 @@ impl Pipeline {
         let unloading = self.unload(machine, loaded);
         let unloaded = self.clean_up(machine, Stage::Unload, unloading).await;
         worked.and_then(|passed| unloaded.map(|_| passed))
+    }
+
+    fn needs_device(&self) -> bool {
+        let targets = &self.shared.targets;
+        targets.iter().any(|t| load::needs_device(&t.target))
     }
 
     /// Test, and fetch what that left before an unloading can bring the machine

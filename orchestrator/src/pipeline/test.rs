@@ -16,6 +16,7 @@ use tokio_stream::{Stream, StreamExt};
 use super::connect::Machine;
 use super::lines::{self, Line};
 use super::place::Programs;
+use super::scraping::Scraping;
 use super::terminate::{GRACE, terminate};
 use super::verdict::{broken_stream, verdict};
 use super::{Failure, Pipeline, StopReason};
@@ -42,9 +43,12 @@ impl Pipeline {
         programs: &Programs,
     ) -> Result<bool, Failure> {
         let stop = &self.shared.stop;
-        self.recorded(Stage::Test, async {
-            let mut passed = true;
-            for target in &self.shared.targets {
+        let exporter = self.vm.exporter.as_ref();
+        let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
+        let tested = self.recorded(Stage::Test, async {
+            let resumed = self.resumed.as_ref();
+            let mut passed = resumed.is_none_or(|missing| missing.passed_before);
+            for target in self.targets() {
                 if let Some(reason) = stop.reason() {
                     return Err(reason.into());
                 }
@@ -57,8 +61,12 @@ impl Pipeline {
                 }
             }
             Ok(passed)
-        })
-        .await
+        });
+        let passed = tested.await;
+        if let Some(scraping) = scraping {
+            scraping.end().await;
+        }
+        passed
     }
 
     async fn run_target(
@@ -90,14 +98,20 @@ impl Pipeline {
             complaints: 0,
             last_error: String::new(),
             last_complaint: String::new(),
+            connection,
+            scraping: None,
         };
         let followed = self.followed(connection, &mut follower).await;
         let Follower {
             decoder,
             last_error,
             last_complaint,
+            scraping,
             ..
         } = follower;
+        if let Some(scraping) = scraping {
+            scraping.end().await;
+        }
         let last_words = match last_error.as_str() {
             "" => &last_complaint,
             error => error,
@@ -134,10 +148,10 @@ impl Pipeline {
         follower: &mut Follower<'_, impl Stream<Item = Line>>,
     ) -> Result<(), Failure> {
         let tried = follower.tried;
+        let limit = self.limit(follower.target);
         // One future throughout: giving up in the middle of an event would
         // lose it.
         let mut following = pin!(follower.follow());
-        let limit = self.vm.limits.stage(Stage::Test);
         let failure = tokio::select! {
             ended = &mut following => return ended,
             () = sleep(limit) => Failure::timed_out(tried, limit, Stage::Test.as_str()),
@@ -157,8 +171,13 @@ impl Pipeline {
         Err(failure)
     }
 
+    /// The longest that a target may take.
+    fn limit(&self, target: &str) -> Duration {
+        self.vm.limits.stage(Stage::Test) + self.shared.live.soak_of(target)
+    }
+
     fn harness_argv(&self, programs: &Programs, target: &PlannedTarget) -> Vec<String> {
-        let limit = self.vm.limits.stage(Stage::Test) + BACKSTOP;
+        let limit = self.limit(&target.target) + BACKSTOP;
         let mut argv = vec![
             "timeout".to_owned(),
             "-k".to_owned(),
@@ -177,6 +196,7 @@ impl Pipeline {
         for (flag, value) in [
             ("--format", "json"),
             ("--tcp-echo", &programs.path("tcp-echo")),
+            ("--exporter", &programs.path("tcpstats-exporter")),
             ("--kmod-src", &programs.kmod_src),
             (
                 "--output-dir",
@@ -186,6 +206,7 @@ impl Pipeline {
             argv.push(flag.to_owned());
             argv.push(value.to_owned());
         }
+        argv.extend(self.shared.live.arguments());
         if target.category != ALL {
             argv.push("--category".to_owned());
             argv.push(target.category.clone());
@@ -207,6 +228,9 @@ struct Follower<'a, S> {
     last_error: String,
     /// The last line of its standard error.
     last_complaint: String,
+    connection: &'a Connection,
+    /// Of the exporter that it has named last.
+    scraping: Option<Scraping>,
 }
 
 impl<S: Stream<Item = Line>> Follower<'_, S> {
@@ -246,14 +270,19 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
 
     async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
         let decoded = self.decoder.line(line);
+        for field in self.decoder.new_fields() {
+            self.say(format!("the field {field} is unknown here and passed over"))
+                .await;
+        }
         match decoded.map_err(|error| broken_stream(&error, self.tried))? {
             Decoded::Event(event) => {
-                if let protocol::Body::Log {
-                    level: Level::Error,
-                    message,
-                } = &event.body
-                {
-                    self.last_error.clone_from(message);
+                match &event.body {
+                    protocol::Body::Log {
+                        level: Level::Error,
+                        message,
+                    } => self.last_error.clone_from(message),
+                    protocol::Body::Exporter { address } => self.scrape(address).await,
+                    _ => {}
                 }
                 self.pipeline
                     .record(Body::Harness {
@@ -272,6 +301,18 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
             Decoded::UnknownType => {}
         }
         Ok(())
+    }
+
+    /// Scrape the exporter that the target has started, unless the inventory
+    /// names another one.
+    async fn scrape(&mut self, address: &str) {
+        if self.pipeline.vm.exporter.is_some() {
+            return;
+        }
+        if let Some(of_before) = self.scraping.take() {
+            of_before.end().await;
+        }
+        self.scraping = Some(self.pipeline.scrape(self.connection, address));
     }
 
     async fn complaint(&mut self, line: String) {

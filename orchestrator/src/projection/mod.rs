@@ -9,12 +9,18 @@
 //! - [`terminal`], [`plain`]: progress, with bars or line by line.
 //! - [`summary`]: the last word on a run.
 //! - [`metrics`]: the Prometheus exposition.
+//! - [`junit`], [`result`], [`github`]: the last word for other programs.
 //! - [`text`]: words and colours that they share.
 
+mod benchmarks;
+pub mod github;
+pub mod junit;
 pub mod metrics;
 pub mod plain;
+pub mod result;
 pub mod state;
 pub mod summary;
+mod targets;
 pub mod terminal;
 pub mod text;
 
@@ -50,6 +56,13 @@ impl Fold {
     #[must_use]
     pub fn new(state: StateHandle, views: Vec<Box<dyn View>>) -> Self {
         Self { state, views }
+    }
+}
+
+impl Fold {
+    /// Show what happens from now on to `view` too.
+    pub fn add(&mut self, view: Box<dyn View>) {
+        self.views.push(view);
     }
 }
 

@@ -6,9 +6,10 @@ use std::io::Write;
 use protocol::event::{Level, TargetFinished, TestFinished};
 
 use super::View;
-use super::state::{RunState, Tally};
+use super::benchmarks;
+use super::state::{RunState, Tally, VmState};
 use super::text::{self, FULL, Paint, Room, Tone, printable, seconds};
-use crate::event::{Body, Event, Plan};
+use crate::event::{Body, Event, Plan, ScrapeReason};
 
 /// Prints a line for each event that says something new of a run.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl<W: Write + Send> View for Plain<W> {
 fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
     let (vm, said) = match body {
         Body::RunStarted { run, plan, .. } => return Some(format!("run {run}: {}", planned(plan))),
+        Body::RunResumed { .. } => return Some(resumed(state)),
         Body::Interrupted { forced, signal } => return Some(interrupted(signal, *forced)),
         Body::StageStarted { vm, stage, attempt } => (vm, stage_started(stage.as_str(), *attempt)),
         Body::StageFinished {
@@ -73,12 +75,39 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             };
             (vm, paint.text(Tone::of(*outcome), line))
         }
+        Body::ScrapeFailed {
+            vm,
+            reason,
+            message,
+            ..
+        } => (vm, scrape_failed(paint, state.vm(vm)?, *reason, message)?),
         Body::StageFinished { .. }
+        | Body::Scraped { .. }
         | Body::Output { .. }
         | Body::RunFinished { .. }
         | Body::Unknown => return None,
     };
     Some(format!("{vm}: {said}"))
+}
+
+fn resumed(state: &RunState) -> String {
+    let missing = state.vms.iter().filter(|vm| vm.end().is_none()).count();
+    format!("resumed: {} to go", text::count(missing, "VM"))
+}
+
+/// The first failure of a kind; the others are counted. An exporter that has
+/// ended is what is to be expected at the end of its target.
+pub(super) fn scrape_failed(
+    paint: Paint,
+    vm: &VmState,
+    reason: ScrapeReason,
+    message: &str,
+) -> Option<String> {
+    let first = vm.scrapes.failed.get(&reason) == Some(&1);
+    (first && reason != ScrapeReason::Gone).then(|| {
+        let head = paint.text(Tone::Warn, "scraping failed");
+        format!("{head}: {}; the run goes on", printable(message))
+    })
 }
 
 /// What a signal does, for whoever sent it.
@@ -145,8 +174,19 @@ fn harness(paint: Paint, state: &RunState, vm: &str, body: &protocol::Body) -> O
             }
         }
         protocol::Body::Log { level, message } => log(paint, *level, message),
+        protocol::Body::Benchmark(told) => {
+            let target = state.vm(vm)?.target(&told.target)?;
+            let mut kept = target.benchmarks.iter().rev();
+            let series = (
+                told.name.as_str(),
+                told.workload.as_str(),
+                told.connections,
+                told.unit.as_str(),
+            );
+            let measured = kept.find(|kept| kept.key() == series)?;
+            Some(benchmarks::line(measured))
+        }
         protocol::Body::Hello(_)
-        | protocol::Body::Benchmark(_)
         | protocol::Body::Counters { .. }
         | protocol::Body::Exporter { .. }
         | protocol::Body::Bye { .. }

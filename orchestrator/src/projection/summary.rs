@@ -14,7 +14,8 @@ use protocol::event::TestFinished;
 
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
-use crate::event::{Cause, Stage, VmOutcome};
+use super::{benchmarks, targets};
+use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
 /// VMs that are named before the rest is counted.
@@ -49,6 +50,8 @@ impl Look {
 pub fn render(state: &RunState, look: Look) -> String {
     let sections = [
         vm_table(state, look),
+        targets::section(state, look),
+        benchmarks::section(state, look),
         test_section(state, look.paint, "Failed tests", Tone::Bad, |target| {
             (&target.failed, target.tally().failed)
         }),
@@ -81,30 +84,36 @@ fn vm_table(state: &RunState, look: Look) -> Option<String> {
     if state.vms.is_empty() {
         return None;
     }
+    let header = ["VM", "outcome", "passed", "failed", "skipped", "time"];
+    Some(table(look, header, state.vms.iter().map(vm_row), 2))
+}
+
+/// A table whose first `words` columns hold words, and the others numbers.
+pub(super) fn table<'a, C: Into<Cell>>(
+    look: Look,
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Vec<C>>,
+    words: usize,
+) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(look.width)
-        .set_header(["VM", "outcome", "passed", "failed", "skipped", "time"]);
+        .set_header(header);
     if look.paint.is_on() {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
-    for vm in &state.vms {
-        table.add_row(vm_row(vm));
+    for row in rows {
+        table.add_row(row);
     }
-    for number in 2..=5 {
-        if let Some(column) = table.column_mut(number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    for column in table.column_iter_mut().skip(words) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    Some(lines.join("\n"))
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn vm_row(vm: &VmState) -> Vec<Cell> {
@@ -240,7 +249,7 @@ fn end_lines(end: &SameEnd<'_>) -> Vec<String> {
         .collect()
 }
 
-fn names(vms: &[&str]) -> String {
+pub(super) fn names(vms: &[&str]) -> String {
     match vms.get(..NAMED_VMS) {
         Some(first) if vms.len() > NAMED_VMS => {
             format!("{} and {} more", first.join(", "), vms.len() - NAMED_VMS)
@@ -382,7 +391,9 @@ fn broken_in(vm: &VmState, stage: Stage) -> String {
 /// What is worth knowing even where all passed.
 fn notes(state: &RunState) -> String {
     let mut lines: Vec<String> = state.vms.iter().filter_map(retries).collect();
+    lines.extend(state.vms.iter().filter_map(scrapes));
     lines.extend(slowest(state));
+    lines.extend(device(state));
     lines.push(format!("tests: {}", text::tally(state.tally())));
     lines.join("\n")
 }
@@ -396,6 +407,19 @@ fn retries(vm: &VmState) -> Option<String> {
         .collect();
     let said = tried_again.join(", ");
     (!said.is_empty()).then(|| format!("{}: {said}", vm.name()))
+}
+
+/// What kept a VM's exporter from being scraped, where something did.
+fn scrapes(vm: &VmState) -> Option<String> {
+    let troubles = vm.scrapes.failed.iter();
+    let troubles = troubles.filter(|(reason, _)| **reason != ScrapeReason::Gone);
+    let failed: u32 = troubles.clone().map(|(_, number)| number).sum();
+    let all = vm.scrapes.succeeded.saturating_add(failed);
+    let reasons: Vec<String> = troubles
+        .map(|(reason, number)| format!("{} {number}", reason.as_str()))
+        .collect();
+    let said = reasons.join(", ");
+    (failed > 0).then(|| format!("{}: {failed} of {all} scrapes failed: {said}", vm.name()))
 }
 
 /// Where the time of the slowest VM went, which is the time of the run.
@@ -413,6 +437,18 @@ fn slowest(state: &RunState) -> Option<String> {
         let time = seconds(end.duration_s);
         format!("slowest VM {}, {time}: {}", vm.name(), stages.join(", "))
     })
+}
+
+/// What the tests had the device do, on all VMs together.
+fn device(state: &RunState) -> Option<String> {
+    let targets = || state.vms.iter().flat_map(|vm| &vm.targets);
+    let grown = |wanted: &str| -> u64 {
+        let growth = targets().flat_map(|target| target.counters.growth());
+        let growth = growth.filter(|(name, _)| *name == wanted);
+        growth.fold(0, |sum, (_, by)| sum.saturating_add(by))
+    };
+    let [opens, reads, records] = ["opens_total", "reads_total", "records_emitted"].map(grown);
+    (reads > 0).then(|| format!("device: {opens} opens, {reads} reads, {records} records"))
 }
 
 fn verdict(state: &RunState, paint: Paint) -> String {

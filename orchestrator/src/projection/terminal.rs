@@ -273,6 +273,19 @@ impl Terminal {
                 let cause = text::retry_line(cause);
                 self.print(&format!("{vm}: {head}: {cause}"));
             }
+            Body::ScrapeFailed {
+                vm,
+                reason,
+                message,
+                ..
+            } => {
+                let told = state
+                    .vm(vm)
+                    .and_then(|vm| plain::scrape_failed(self.paint, vm, *reason, message));
+                if let Some(line) = told {
+                    self.print(&format!("{vm}: {line}"));
+                }
+            }
             Body::Harness { vm, event, .. } => self.tell_harness(state, vm, &event.body),
             Body::VmFinished { vm, outcome, .. } => {
                 let tested = outcome.is_of_tests();
@@ -318,7 +331,7 @@ impl Terminal {
 impl View for Terminal {
     fn show(&mut self, state: &RunState, event: &Event) {
         let vm = match &event.body {
-            Body::RunStarted { .. } => {
+            Body::RunStarted { .. } | Body::RunResumed { .. } => {
                 self.start(state);
                 None
             }
@@ -327,9 +340,12 @@ impl View for Terminal {
             | Body::StageFinished { vm, .. }
             | Body::Harness { vm, .. }
             | Body::VmFinished { vm, .. } => state.vm(vm),
-            Body::Facts { .. } | Body::Output { .. } | Body::Interrupted { .. } | Body::Unknown => {
-                None
-            }
+            Body::Facts { .. }
+            | Body::Scraped { .. }
+            | Body::ScrapeFailed { .. }
+            | Body::Output { .. }
+            | Body::Interrupted { .. }
+            | Body::Unknown => None,
         };
         self.tell(state, &event.body);
         if let Some(vm) = vm {

@@ -4,8 +4,10 @@
 //!
 //! - [`master`]: the ssh process that holds the connection.
 //! - [`trouble`]: what ssh's messages mean, and whether trying again can help.
+//! - [`forward`]: a way to a port there.
 //! - [`remote`]: commands there, always as lists of arguments.
 
+pub mod forward;
 pub mod master;
 pub mod remote;
 pub mod trouble;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use orchestrator::event::{
-    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Stage, VERSION, VmOutcome,
+    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Reading, ScrapeReason, Stage,
+    VERSION, VmOutcome,
 };
 use orchestrator::projection::state::RunState;
 use protocol::Outcome;
-use protocol::event::{Level, TargetFinished, TestFinished};
+use protocol::event::{Benchmark, Better, Hello, Level, TargetFinished, TestFinished};
 
 /// A target's name; the one that all these runs run.
 pub(crate) const TARGET: &str = "live_integration";
@@ -22,10 +23,15 @@ pub(crate) struct Story {
 impl Story {
     /// A run of [`TARGET`] on `vms`.
     pub(crate) fn of(vms: &[&str]) -> Self {
+        Self::of_target(vms, TARGET)
+    }
+
+    /// A run of one target on `vms`.
+    pub(crate) fn of_target(vms: &[&str], target: &str) -> Self {
         let plan = Plan {
             vms: vms.iter().map(|vm| planned(vm)).collect(),
             targets: vec![PlannedTarget {
-                target: TARGET.into(),
+                target: target.into(),
                 category: "all".into(),
             }],
         };
@@ -109,10 +115,20 @@ impl Story {
     }
 
     pub(crate) fn harness(&mut self, vm: &str, body: protocol::Body) -> &mut Self {
+        self.harness_of(TARGET, vm, body)
+    }
+
+    /// The test binary speaks in its run of a planned target.
+    pub(crate) fn harness_of(
+        &mut self,
+        planned: &str,
+        vm: &str,
+        body: protocol::Body,
+    ) -> &mut Self {
         let seq = self.events.len() as u64;
         self.tell(Body::Harness {
             vm: vm.into(),
-            target: TARGET.into(),
+            target: planned.into(),
             event: protocol::Event {
                 v: protocol::VERSION,
                 seq,
@@ -172,6 +188,24 @@ impl Story {
         )
     }
 
+    pub(crate) fn scraped(&mut self, vm: &str, samples: &[(&str, Reading)]) -> &mut Self {
+        let samples = samples.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+        self.tell(Body::Scraped {
+            vm: vm.into(),
+            duration_s: 0.02,
+            samples: samples.collect(),
+        })
+    }
+
+    pub(crate) fn scrape_failed(&mut self, vm: &str, reason: ScrapeReason) -> &mut Self {
+        self.tell(Body::ScrapeFailed {
+            vm: vm.into(),
+            duration_s: 0.02,
+            reason,
+            message: "no answer: \u{7}refused".into(),
+        })
+    }
+
     pub(crate) fn log(&mut self, vm: &str, level: Level, message: &str) -> &mut Self {
         let message = message.into();
         self.harness(vm, protocol::Body::Log { level, message })
@@ -208,6 +242,12 @@ impl Story {
 
     pub(crate) fn close(&mut self) -> &mut Self {
         self.tell(Body::RunFinished { duration_s: 13.0 })
+    }
+
+    /// As it stands in its file.
+    pub(crate) fn lines(&self) -> String {
+        let line = |event| serde_json::to_string(event).unwrap() + "\n";
+        self.events.iter().map(line).collect()
     }
 
     /// What is known at the end.
@@ -368,4 +408,138 @@ pub(crate) fn good_run() -> Story {
     }
     story.close();
     story
+}
+
+/// `all` on three VMs, whose test binaries report each member on their own: one
+/// passes, one fails a member, one is cut off in a member.
+pub(crate) fn run_of_members() -> Story {
+    let mut story = Story::of_target(&["freebsd150", "freebsd144", "freebsd143"], ALL);
+    for (vm, slower) in [
+        ("freebsd150", 1.0),
+        ("freebsd144", 1.5),
+        ("freebsd143", 2.0),
+    ] {
+        bring_up(&mut story, vm)
+            .harness_of(ALL, vm, protocol::Body::Hello(hello()))
+            .member(vm, "unit", Outcome::Passed);
+        let target = "bench".to_owned();
+        story.harness_of(
+            ALL,
+            vm,
+            protocol::Body::TargetStarted {
+                target,
+                tests: None,
+            },
+        );
+        for (workload, unit, ns) in [("empty", "ns", 40.0), ("worst_case", "ns", 1650.0)] {
+            story.measure(vm, workload, unit, ns * slower);
+        }
+        if vm == "freebsd143" {
+            let why = cause("connection closed by the other side");
+            story
+                .tell(Body::StageFinished {
+                    vm: vm.into(),
+                    stage: Stage::Test,
+                    attempt: 1,
+                    duration_s: 3.0,
+                    cause: Some(why.clone()),
+                    will_retry: false,
+                })
+                .finish(vm, VmOutcome::Lost, Some(why));
+            continue;
+        }
+        story.harness_of(ALL, vm, finished("bench", Outcome::Passed, [0, 0, 0]));
+        let failing = vm == "freebsd144";
+        let last = if failing {
+            Outcome::Failed
+        } else {
+            Outcome::Passed
+        };
+        story
+            .member(vm, "kmod", last)
+            .harness_of(ALL, vm, protocol::Body::Bye { outcome: last })
+            .end(vm, Stage::Test, 9.5);
+        let outcome = if failing {
+            VmOutcome::Failed
+        } else {
+            VmOutcome::Passed
+        };
+        story.finish(vm, outcome, None);
+    }
+    story.close();
+    story
+}
+
+/// The planned target of [`run_of_members`].
+pub(crate) const ALL: &str = "all";
+
+impl Story {
+    /// A member of [`ALL`] with one test, from its beginning to its end.
+    fn member(&mut self, vm: &str, target: &str, outcome: Outcome) -> &mut Self {
+        let counts = match outcome {
+            Outcome::Failed => [0, 1, 0],
+            _ => [1, 0, 0],
+        };
+        let test = TestFinished {
+            target: target.into(),
+            category: None,
+            id: "build".into(),
+            name: "it compiles".into(),
+            outcome,
+            filter: None,
+            expected: None,
+            actual: None,
+            message: (outcome == Outcome::Failed).then(|| "cc1: error".into()),
+            ..passed("A01")
+        };
+        let started = protocol::Body::TargetStarted {
+            target: target.into(),
+            tests: Some(1),
+        };
+        self.harness_of(ALL, vm, started)
+            .harness_of(ALL, vm, protocol::Body::TestFinished(test))
+            .harness_of(ALL, vm, finished(target, outcome, counts))
+    }
+
+    /// Five samples around a median.
+    fn measure(&mut self, vm: &str, workload: &str, unit: &str, median: f64) -> &mut Self {
+        let measured = Benchmark {
+            target: "bench".into(),
+            name: "parse".into(),
+            workload: workload.into(),
+            connections: 0,
+            unit: unit.into(),
+            better: Better::Lower,
+            samples: [0.98, 1.0, 1.01, 0.99, 1.5]
+                .map(|part| part * median)
+                .into(),
+        };
+        self.harness_of(ALL, vm, protocol::Body::Benchmark(measured))
+    }
+}
+
+fn finished(target: &str, outcome: Outcome, [passed, failed, skipped]: [u32; 3]) -> protocol::Body {
+    protocol::Body::TargetFinished(TargetFinished {
+        target: target.into(),
+        outcome,
+        duration_s: 2.5,
+        passed,
+        failed,
+        skipped,
+    })
+}
+
+pub(crate) fn hello() -> Hello {
+    Hello {
+        harness: "0.1.0".into(),
+        protocol: 1,
+        os: "FreeBSD".into(),
+        os_release: "14.3-RELEASE".into(),
+        osreldate: 1_403_000,
+        arch: "amd64".into(),
+        cpus: 2,
+        memory_bytes: 4 << 30,
+        hostname: "vm".into(),
+        device: None,
+    }
 }

@@ -9,6 +9,7 @@
 mod events;
 mod http;
 mod metrics;
+mod outputs;
 mod plain;
 mod replay;
 mod state;

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use orchestrator::event::{Event, Stage, VmOutcome};
+use orchestrator::event::{Event, Reading, ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fold, Projection, StateHandle};
 
-use crate::events::{Story, TARGET, bring_up, cause, failed, good_run, passed, troubled_run};
+use crate::events::{
+    Story, TARGET, bring_up, cause, failed, good_run, passed, run_of_members, troubled_run,
+};
 
 /// The metrics and what feeds them.
 pub(crate) fn metrics() -> (Metrics, Fold) {
@@ -47,7 +49,13 @@ fn the_exposition_of_a_troubled_run() {
 
 #[test]
 fn promtool_has_no_complaint() {
-    for story in [Story { events: vec![] }, good_run(), troubled_run()] {
+    for story in [
+        Story { events: vec![] },
+        good_run(),
+        troubled_run(),
+        run_of_members(),
+        scraped_run(),
+    ] {
         let promtool = Command::new("promtool")
             .args(["check", "metrics"])
             .stdin(Stdio::piped())
@@ -190,4 +198,122 @@ fn a_vm_cannot_make_series_without_end() {
     assert_eq!(samples(&text, "orchestrator_test_failed{").len(), 100);
     assert_eq!(samples(&text, "orchestrator_tests{").len(), 3 * 65);
     assert!(!text.contains("surprise"));
+}
+
+#[test]
+fn each_member_of_a_target_is_a_target_and_the_whole_is_one_too() {
+    let text = exposition(&run_of_members());
+    let of = |target: &str| {
+        ["freebsd150", "freebsd144", "freebsd143"].map(|vm| {
+            let series = format!("orchestrator_target_passed{{target=\"{target}\",vm=\"{vm}\"}} ");
+            let found = samples(&text, &series);
+            found.first().map(|line| line[series.len()..].to_owned())
+        })
+    };
+    let [yes, no] = ["1", "0"].map(|value| Some(value.to_owned()));
+    assert_eq!(of("unit"), [yes.clone(), yes.clone(), yes.clone()]);
+    assert_eq!(of("bench"), [yes.clone(), yes.clone(), no.clone()]);
+    // What was never begun is not known by its name.
+    assert_eq!(of("kmod"), [yes.clone(), no.clone(), None]);
+    assert_eq!(of("all"), [yes, no.clone(), no]);
+}
+
+#[test]
+fn a_benchmark_is_the_median_of_its_samples() {
+    let text = exposition(&run_of_members());
+    let series = "orchestrator_benchmark_value{benchmark=\"parse\",connections=\"0\",unit=\"ns\",";
+    assert_eq!(
+        samples(&text, series),
+        [
+            ("freebsd143", "empty", 80),
+            ("freebsd143", "worst_case", 3300),
+            ("freebsd144", "empty", 60),
+            ("freebsd144", "worst_case", 2475),
+            ("freebsd150", "empty", 40),
+            ("freebsd150", "worst_case", 1650),
+        ]
+        .map(|(vm, workload, value)| format!(
+            "{series}vm=\"{vm}\",workload=\"{workload}\"}} {value}"
+        ))
+    );
+}
+
+fn scraped_run() -> Story {
+    let mut story = Story::of(&["a", "b"]);
+    let by = |values: &[(&str, f64)]| {
+        let values = values.iter().map(|&(k, v)| (k.to_owned(), v));
+        Reading::By(values.collect())
+    };
+    for vm in ["a", "b"] {
+        story.counters(vm, &[("opens_total", 3), ("reads_total", 5)]);
+        story.scraped(
+            vm,
+            &[
+                ("tcpstats_kmod_opens_total", Reading::One(4.0)),
+                ("tcpstats_kmod_limit", by(&[("max_open_fds", 64.0)])),
+                ("tcpstats_sockets_total", Reading::One(12.0)),
+                (
+                    "tcpstats_sockets_by_state",
+                    by(&[("listen", 2.0), ("established", 10.0)]),
+                ),
+                ("tcpstats_sys_drops_total", Reading::One(1.0)),
+                ("of_another_program", Reading::One(1.0)),
+            ],
+        );
+    }
+    story
+}
+
+#[test]
+fn the_last_scrape_is_republished_and_what_was_read_later_counts() {
+    let mut story = scraped_run();
+    story.counters("b", &[("opens_total", 9)]);
+    let text = exposition(&story);
+    let opens = samples(&text, "kmod_opens_total{");
+    assert_eq!(
+        opens,
+        [
+            "kmod_opens_total{vm=\"a\"} 4",
+            "kmod_opens_total{vm=\"b\"} 9"
+        ]
+    );
+    let reads = samples(&text, "kmod_reads_total{");
+    assert_eq!(
+        reads,
+        [
+            "kmod_reads_total{vm=\"a\"} 5",
+            "kmod_reads_total{vm=\"b\"} 5"
+        ]
+    );
+    let sockets = samples(&text, "tcp_sockets{");
+    assert_eq!(
+        sockets,
+        ["tcp_sockets{vm=\"a\"} 12", "tcp_sockets{vm=\"b\"} 12"]
+    );
+    assert_eq!(samples(&text, "tcp_sockets_by_state{").len(), 4);
+    assert!(!text.contains("of_another_program"));
+}
+
+#[test]
+fn a_failed_scrape_ends_what_was_said_unless_the_exporter_has_ended() {
+    let mut story = scraped_run();
+    story.scrape_failed("a", ScrapeReason::Timeout);
+    story.scrape_failed("b", ScrapeReason::Gone);
+    let text = exposition(&story);
+    assert_eq!(samples(&text, "tcp_sockets{"), ["tcp_sockets{vm=\"b\"} 12"]);
+    assert_eq!(
+        samples(&text, "orchestrator_scrape_failures_total{"),
+        [
+            "orchestrator_scrape_failures_total{reason=\"gone\",vm=\"b\"} 1",
+            "orchestrator_scrape_failures_total{reason=\"timeout\",vm=\"a\"} 1",
+        ]
+    );
+    let counts = samples(&text, "orchestrator_scrape_duration_seconds_count{");
+    assert_eq!(
+        counts,
+        [
+            "orchestrator_scrape_duration_seconds_count{vm=\"a\"} 2",
+            "orchestrator_scrape_duration_seconds_count{vm=\"b\"} 2",
+        ]
+    );
 }

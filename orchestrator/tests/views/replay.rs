@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `orchestrator replay` as a person runs it.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -22,6 +21,7 @@ fn replay(args: &[&str]) -> Replayed {
     let output = Command::new(env!("CARGO_BIN_EXE_orchestrator"))
         .arg("replay")
         .args(args)
+        .env_remove("GITHUB_ACTIONS")
         .output()
         .unwrap();
     Replayed {
@@ -31,15 +31,8 @@ fn replay(args: &[&str]) -> Replayed {
     }
 }
 
-fn log(story: &Story) -> String {
-    story.events.iter().fold(String::new(), |mut text, event| {
-        writeln!(text, "{}", serde_json::to_string(event).unwrap()).unwrap();
-        text
-    })
-}
-
 /// A folder of runs with one run of that log in it, and the log's path.
-fn kept(log: &str) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn kept(log: &str) -> (tempfile::TempDir, PathBuf) {
     let runs = tempfile::tempdir().unwrap();
     let path = runs.path().join("20261123T094900Z-k3f9/events.ndjson");
     std::fs::create_dir(path.parent().unwrap()).unwrap();
@@ -63,7 +56,7 @@ fn summary(story: &Story) -> String {
 #[test]
 fn a_replayed_run_shows_and_returns_what_the_run_did() {
     for (story, status) in [(troubled_run(), 3), (good_run(), 0)] {
-        let (_runs, path) = kept(&log(&story));
+        let (_runs, path) = kept(&story.lines());
         let replayed = replay(&[text(&path)]);
         assert_eq!(replayed.out, summary(&story));
         assert_eq!((replayed.notes.as_str(), replayed.status), ("", status));
@@ -73,7 +66,7 @@ fn a_replayed_run_shows_and_returns_what_the_run_did() {
 #[test]
 fn a_run_is_found_by_its_name_its_folder_and_its_log() {
     let story = good_run();
-    let (runs, path) = kept(&log(&story));
+    let (runs, path) = kept(&story.lines());
     let by_name = replay(&["20261123T094900Z-k3f9", "--runs-dir", text(runs.path())]);
     let by_folder = replay(&[text(path.parent().unwrap())]);
     let by_log = replay(&[text(&path)]);
@@ -85,7 +78,7 @@ fn a_run_is_found_by_its_name_its_folder_and_its_log() {
 #[test]
 fn the_metrics_are_those_that_the_run_left() {
     let story = troubled_run();
-    let (_runs, path) = kept(&log(&story));
+    let (_runs, path) = kept(&story.lines());
     let (metrics, mut fold) = metrics();
     feed(&mut fold, &story.events);
     let replayed = replay(&["--metrics", text(&path)]);
@@ -96,7 +89,7 @@ fn the_metrics_are_those_that_the_run_left() {
 #[test]
 fn a_cut_last_line_is_said_and_costs_nothing_before_it() {
     let mut story = troubled_run();
-    let whole = log(&story);
+    let whole = story.lines();
     let (_runs, path) = kept(&whole[..whole.len() - 10]);
     let last = story.events.len();
     story.events.pop();
@@ -116,7 +109,7 @@ fn a_cut_last_line_is_said_and_costs_nothing_before_it() {
 fn garbage_is_named_by_its_line_and_costs_nothing_before_it() {
     let mut story = troubled_run();
     story.events.truncate(20);
-    let (_runs, path) = kept(&format!("{}no event\n", log(&story)));
+    let (_runs, path) = kept(&format!("{}no event\n", story.lines()));
     let replayed = replay(&[text(&path)]);
     assert_eq!(replayed.out, summary(&story));
     let path = path.display();

@@ -2,12 +2,12 @@
 //! The summary, as people see it.
 
 use insta::assert_snapshot;
-use orchestrator::event::{Stage, VmOutcome};
+use orchestrator::event::{ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::summary::{Look, render};
 use orchestrator::projection::text::Paint;
 use protocol::event::Level;
 
-use crate::events::{Story, bring_up, cause, failed, good_run, troubled_run};
+use crate::events::{Story, bring_up, cause, failed, good_run, run_of_members, troubled_run};
 
 fn summary(story: &Story, width: u16) -> String {
     render(
@@ -33,6 +33,16 @@ fn trouble_at_80_columns() {
 #[test]
 fn trouble_at_200_columns() {
     assert_snapshot!(summary(&troubled_run(), 200));
+}
+
+#[test]
+fn members_and_benchmarks_at_80_columns() {
+    assert_snapshot!(summary(&run_of_members(), 80));
+}
+
+#[test]
+fn members_and_benchmarks_at_200_columns() {
+    assert_snapshot!(summary(&run_of_members(), 200));
 }
 
 #[test]
@@ -188,4 +198,22 @@ fn colours_do_not_change_the_words() {
         lines.join("\n")
     };
     assert_eq!(words(&colored), words(&summary(&story, 80)));
+}
+
+#[test]
+fn scrapes_that_failed_are_counted_by_reason() {
+    let mut story = Story::of(&["a", "b"]);
+    story
+        .scraped("a", &[])
+        .scrape_failed("a", ScrapeReason::Busy)
+        .scrape_failed("a", ScrapeReason::Timeout)
+        .scrape_failed("a", ScrapeReason::Busy)
+        .scraped("b", &[])
+        .scrape_failed("b", ScrapeReason::Gone);
+    let text = summary(&story, 100);
+    assert!(
+        text.contains("\na: 3 of 4 scrapes failed: timeout 1, busy 2\n"),
+        "{text}"
+    );
+    assert!(!text.contains("b: "), "{text}");
 }

@@ -9,8 +9,8 @@
 //! Labels are bounded: VMs and targets by the inventory, stages and results by
 //! their types, what a VM says by the limits of [`super::state`].
 
+mod device;
 mod family;
-mod kmod;
 mod state;
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use prometheus::{
 
 use super::state::RunState;
 use super::{StateHandle, View};
-use crate::event::{Body, Event, Stage};
+use crate::event::{Body, Event, ScrapeReason, Stage};
 use crate::exit::ExitStatus;
 
 /// Media type of [`Metrics::render`].
@@ -33,6 +33,9 @@ const STAGE_BUCKETS: [f64; 12] = [
 ];
 /// Bounds of the buckets for SSH connections: LAN to connect time-out, seconds.
 const CONNECT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+
+/// Bounds of the buckets for scrapes: loopback to the scrape's limit, seconds.
+const SCRAPE_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 
 /// What a run can end as.
 const RESULTS: [ExitStatus; 4] = [
@@ -50,6 +53,8 @@ pub struct Metrics {
     retries: IntCounterVec,
     stages: HistogramVec,
     connects: Histogram,
+    scrapes: HistogramVec,
+    scrape_failures: IntCounterVec,
 }
 
 impl Metrics {
@@ -89,6 +94,21 @@ impl Metrics {
                 )
                 .buckets(CONNECT_BUCKETS.to_vec()),
             )?,
+            scrapes: HistogramVec::new(
+                HistogramOpts::new(
+                    "orchestrator_scrape_duration_seconds",
+                    "Wall time of the scrapes of a VM's exporter, failed ones included.",
+                )
+                .buckets(SCRAPE_BUCKETS.to_vec()),
+                &["vm"],
+            )?,
+            scrape_failures: IntCounterVec::new(
+                Opts::new(
+                    "orchestrator_scrape_failures_total",
+                    "Scrapes of a VM's exporter that gave nothing, by reason.",
+                ),
+                &["vm", "reason"],
+            )?,
         };
         metrics.register(state)?;
         Ok(metrics)
@@ -105,11 +125,14 @@ impl Metrics {
         self.registry.register(Box::new(self.retries.clone()))?;
         self.registry.register(Box::new(self.stages.clone()))?;
         self.registry.register(Box::new(self.connects.clone()))?;
+        self.registry.register(Box::new(self.scrapes.clone()))?;
+        self.registry
+            .register(Box::new(self.scrape_failures.clone()))?;
         self.registry
             .register(Box::new(state::StateCollector::new(state)?))?;
         // A counter that is there from the start shows its first increment.
         for status in RESULTS {
-            self.runs.with_label_values(&[result(status)]);
+            self.runs.with_label_values(&[status.as_str()]);
         }
         Ok(())
     }
@@ -128,6 +151,13 @@ impl Metrics {
             // A stage that the VM never came to has no series to drop.
             let _ = self.retries.remove_label_values(&labels);
             let _ = self.stages.remove_label_values(&labels);
+        }
+        // As above.
+        let _ = self.scrapes.remove_label_values(&[vm]);
+        for reason in ScrapeReason::ALL {
+            let _ = self
+                .scrape_failures
+                .remove_label_values(&[vm, reason.as_str()]);
         }
     }
 
@@ -183,6 +213,23 @@ impl Counting {
     }
 }
 
+impl Counting {
+    fn scraped(&mut self, vm: &str, duration_s: f64, failure: Option<ScrapeReason>) {
+        self.vms.insert(vm.to_owned());
+        let Metrics {
+            scrapes,
+            scrape_failures,
+            ..
+        } = &self.metrics;
+        scrapes.with_label_values(&[vm]).observe(duration_s);
+        if let Some(reason) = failure {
+            scrape_failures
+                .with_label_values(&[vm, reason.as_str()])
+                .inc();
+        }
+    }
+}
+
 impl View for Counting {
     fn show(&mut self, state: &RunState, event: &Event) {
         match &event.body {
@@ -195,27 +242,24 @@ impl View for Counting {
                 cause,
                 ..
             } => self.stage_finished(vm, *stage, *duration_s, cause.is_none()),
+            Body::Scraped { vm, duration_s, .. } => self.scraped(vm, *duration_s, None),
+            Body::ScrapeFailed {
+                vm,
+                duration_s,
+                reason,
+                ..
+            } => self.scraped(vm, *duration_s, Some(*reason)),
             Body::RunFinished { .. } => {
-                let result = result(state.exit_status());
+                let result = state.exit_status().as_str();
                 self.metrics.runs.with_label_values(&[result]).inc();
             }
-            Body::Facts { .. }
+            Body::RunResumed { .. }
+            | Body::Facts { .. }
             | Body::Harness { .. }
             | Body::Output { .. }
             | Body::VmFinished { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }
-    }
-}
-
-/// A run's end as a label.
-fn result(status: ExitStatus) -> &'static str {
-    match status {
-        ExitStatus::Success => "passed",
-        ExitStatus::TestsFailed => "failed",
-        ExitStatus::Usage => "usage",
-        ExitStatus::NotDriven => "not_driven",
-        ExitStatus::Interrupted => "interrupted",
     }
 }

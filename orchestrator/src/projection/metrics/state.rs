@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
+use super::device;
 use super::family::{Family, Sample};
-use super::kmod;
 use crate::event::{Stage, VmOutcome};
 use crate::projection::StateHandle;
-use crate::projection::state::{RunState, Tally, TargetState, VmState};
+use crate::projection::state::{RunState, Tally, VmState};
 
 const RUN_IN_PROGRESS: Family = Family::gauge(
     "orchestrator_run_in_progress",
@@ -53,6 +54,18 @@ const TEST_FAILED: Family = Family::gauge(
     &["vm", "target", "test"],
 );
 
+const BENCHMARK: Family = Family::gauge(
+    "orchestrator_benchmark_value",
+    "Median of a benchmark's repetitions in its target's last run, in the unit of its label.",
+    &["vm", "benchmark", "workload", "connections", "unit"],
+);
+
+const LAST_SCRAPE: Family = Family::gauge(
+    "orchestrator_last_scrape_timestamp_seconds",
+    "When the VM's exporter was last scraped with success.",
+    &["vm"],
+);
+
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
 
@@ -75,8 +88,10 @@ impl StateCollector {
             TARGET_DURATION,
             TESTS,
             TEST_FAILED,
+            BENCHMARK,
+            LAST_SCRAPE,
         ];
-        let families = own.into_iter().chain(kmod::families());
+        let families = own.into_iter().chain(device::families());
         let descs = families
             .map(|family| family.desc())
             .collect::<Result<_, _>>()?;
@@ -92,7 +107,7 @@ impl Collector for StateCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         self.state.read(|state| {
             let mut families = collect(state);
-            families.extend(kmod::collect(state));
+            families.extend(device::collect(state));
             families
         })
     }
@@ -117,6 +132,8 @@ fn collect(state: &RunState) -> Vec<MetricFamily> {
         ),
         TESTS.with(vms().flat_map(tests)),
         TEST_FAILED.with(vms().flat_map(failed_tests)),
+        BENCHMARK.with(vms().flat_map(benchmarks)),
+        LAST_SCRAPE.with(vms().filter_map(last_scrape)),
     ]
 }
 
@@ -167,28 +184,41 @@ impl TargetEnd {
     }
 }
 
+/// Each target that was begun, and each planned one: a planned target with
+/// members ended as its session did.
 fn target_ends(state: &RunState, vm: &VmState) -> Vec<TargetEnd> {
+    let begun = vm.targets.iter().map(|target| {
+        let end = target.end.as_ref();
+        let end = end.map(|end| (end.outcome, end.time, end.duration_s));
+        (target.target.as_str(), end)
+    });
     let planned = state.head.iter().flat_map(|head| &head.targets);
-    let never_begun = planned
+    let others = planned
         .map(|planned| planned.target.as_str())
         .filter(|name| vm.target(name).is_none())
-        .map(|name| (name, None));
-    let begun = vm.targets.iter().map(|t| (t.target.as_str(), Some(t)));
+        .map(|name| (name, session_end(vm, name)));
     begun
-        .chain(never_begun)
-        .filter_map(|(name, target)| target_end(vm, name, target))
+        .chain(others)
+        .filter_map(|(name, end)| target_end(vm, name, end))
         .collect()
+}
+
+type End = (protocol::Outcome, Timestamp, f64);
+
+fn session_end(vm: &VmState, planned: &str) -> Option<End> {
+    let session = vm.sessions.get(planned)?;
+    let (outcome, time) = session.end?;
+    let duration = time.duration_since(session.started);
+    Some((outcome, time, duration.as_secs_f64()))
 }
 
 /// `None` where the target may still come to its end, and where it was not
 /// given the chance to: a cancelled run says nothing of it.
-fn target_end(vm: &VmState, name: &str, target: Option<&TargetState>) -> Option<TargetEnd> {
-    let (passed, time, duration_s) = match target.and_then(|target| target.end.as_ref()) {
-        Some(end) => (
-            end.outcome != protocol::Outcome::Failed,
-            end.time,
-            Some(end.duration_s),
-        ),
+fn target_end(vm: &VmState, name: &str, end: Option<End>) -> Option<TargetEnd> {
+    let (passed, time, duration_s) = match end {
+        Some((outcome, time, duration_s)) => {
+            (outcome != protocol::Outcome::Failed, time, Some(duration_s))
+        }
         None => {
             let end = vm.end()?;
             if end.outcome == VmOutcome::Cancelled {
@@ -201,7 +231,7 @@ fn target_end(vm: &VmState, name: &str, target: Option<&TargetState>) -> Option<
         vm: vm.name().to_owned(),
         target: name.to_owned(),
         passed,
-        timestamp_s: time.as_microsecond() as f64 / 1e6,
+        timestamp_s: timestamp_s(time),
         duration_s,
     })
 }
@@ -243,4 +273,33 @@ fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<3>> {
         labels: [vm.name().to_owned(), target.clone(), test.clone()],
         value: 1.0,
     })
+}
+
+fn last_scrape(vm: &VmState) -> Option<Sample<1>> {
+    Some(Sample {
+        labels: [vm.name().to_owned()],
+        value: timestamp_s(vm.scrapes.last?),
+    })
+}
+
+fn timestamp_s(time: Timestamp) -> f64 {
+    time.as_microsecond() as f64 / 1e6
+}
+
+fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {
+    // As above: two targets that measure the same are one series, the last.
+    let measured = vm.targets.iter().flat_map(|target| &target.benchmarks);
+    let distinct: BTreeMap<_, f64> = measured.map(|b| (b.key(), b.median)).collect();
+    distinct
+        .into_iter()
+        .map(|((name, workload, connections, unit), value)| Sample {
+            labels: [
+                vm.name().to_owned(),
+                name.to_owned(),
+                workload.to_owned(),
+                connections.to_string(),
+                unit.to_owned(),
+            ],
+            value,
+        })
 }

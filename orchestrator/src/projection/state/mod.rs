@@ -5,6 +5,7 @@
 //! Invariant: memory is bounded whatever the events hold. What exceeds a limit
 //! is counted; the event log has it in full.
 
+mod benchmark;
 mod vm;
 
 use std::collections::HashMap;
@@ -14,8 +15,10 @@ use jiff::Timestamp;
 use crate::event::{Body, Event, Plan, PlannedTarget, PlannedVm, VmOutcome};
 use crate::exit::ExitStatus;
 
+pub use benchmark::BenchmarkState;
 pub use vm::{
-    KEPT_LINES, KEPT_TESTS, Phase, StageState, Tally, TargetEnd, TargetState, VmEnd, VmState,
+    Counters, KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd,
+    TargetState, VmEnd, VmState,
 };
 
 /// A run after some of its events.
@@ -64,6 +67,7 @@ impl RunState {
                 orchestrator,
                 plan,
             } => self.start(event.time, run, orchestrator, plan),
+            Body::RunResumed { .. } => self.resume(),
             Body::StageStarted { vm, stage, attempt } => {
                 self.vm_mut(vm).stage_started(event.time, *stage, *attempt);
             }
@@ -81,10 +85,14 @@ impl RunState {
             }
             Body::Facts { vm, facts } => self.vm_mut(vm).facts = Some(facts.clone()),
             Body::Harness {
-                vm, event: said, ..
+                vm,
+                target,
+                event: said,
             } => {
-                self.vm_mut(vm).harness(event.time, &said.body);
+                self.vm_mut(vm).harness(event.time, target, &said.body);
             }
+            Body::Scraped { vm, samples, .. } => self.vm_mut(vm).scraped(event.time, samples),
+            Body::ScrapeFailed { vm, reason, .. } => self.vm_mut(vm).scrape_failed(*reason),
             Body::Output { vm, line, .. } => self.vm_mut(vm).keep_line(line),
             Body::VmFinished {
                 vm,
@@ -172,6 +180,20 @@ impl RunState {
         };
         for vm in &plan.vms {
             self.vm_mut(&vm.name).planned = vm.clone();
+        }
+    }
+
+    /// What is to be done again is as it was before it was begun.
+    fn resume(&mut self) {
+        self.interrupted = None;
+        self.duration_s = None;
+        for vm in &mut self.vms {
+            if vm
+                .end()
+                .is_none_or(|end| end.outcome == VmOutcome::Cancelled)
+            {
+                vm.resume();
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
 
-use crate::event::{Cause, Facts, PlannedVm, Stage, VmOutcome};
+use super::benchmark::BenchmarkState;
+use crate::event::{Cause, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
+use crate::scrape::series;
 
 /// Failing and skipped tests of one VM that are kept whole; the rest is counted.
 pub const KEPT_TESTS: usize = 100;
@@ -16,8 +18,10 @@ pub const KEPT_LINES: usize = 5;
 const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
-/// Counters of one VM.
+/// Counters of one VM, and of one target.
 const KEPT_COUNTERS: usize = 256;
+/// Benchmarks of one target.
+const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
 const OTHER: &str = "other";
 
@@ -34,15 +38,34 @@ pub struct VmState {
     pub started: Option<Timestamp>,
     /// Every stage that was begun.
     pub stages: BTreeMap<Stage, StageState>,
-    /// Every target that was begun, in order.
+    /// Every target that was begun, in order; of a planned target that has
+    /// members, such as `all`, its members.
     pub targets: Vec<TargetState>,
+    /// What became of each planned target that was begun, by its name.
+    pub sessions: BTreeMap<String, Session>,
     /// Why the first stage failed that was not tried again.
     pub failure: Option<Cause>,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
+    /// What its exporter said last, by the exporter's names; nothing since a
+    /// scrape failed, unless that was because the exporter had ended.
+    pub scraped: BTreeMap<String, Reading>,
+    /// How its scrapes went.
+    pub scrapes: Scrapes,
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
+}
+
+/// The scrapes of one VM's exporter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scrapes {
+    /// Those that gave something.
+    pub succeeded: u32,
+    /// Those that gave nothing, by reason.
+    pub failed: BTreeMap<ScrapeReason, u32>,
+    /// When the last one succeeded.
+    pub last: Option<Timestamp>,
 }
 
 /// How far a VM is.
@@ -88,11 +111,24 @@ pub struct StageState {
     pub succeeded: Option<bool>,
 }
 
+/// One process of the test binary: what a planned target came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// When its first event came.
+    pub started: Timestamp,
+    /// Of all its members together, and when; absent before its bye.
+    pub end: Option<(protocol::Outcome, Timestamp)>,
+    /// Whether the run was resumed since and relies on it.
+    pub kept: bool,
+}
+
 /// One target on one VM.
 #[derive(Debug, Clone, Default)]
 pub struct TargetState {
     /// Its name.
     pub target: String,
+    /// The planned target that it is, or is a member of.
+    pub planned: String,
     /// Tests that it is going to report, where it said so.
     pub expected: Option<u32>,
     /// Tests that it reported, by category; `None` for those without one.
@@ -101,6 +137,10 @@ pub struct TargetState {
     pub failed: Vec<TestFinished>,
     /// Skipped tests, likewise.
     pub skipped: Vec<TestFinished>,
+    /// What it measured, in order.
+    pub benchmarks: Vec<BenchmarkState>,
+    /// The device's counters over the target.
+    pub counters: Counters,
     /// Its end; absent while it runs, and for good where it was cut off.
     pub end: Option<TargetEnd>,
 }
@@ -114,6 +154,31 @@ pub struct TargetEnd {
     pub duration_s: f64,
     /// When that was, by the orchestrator's clock.
     pub time: Timestamp,
+}
+
+/// Counters that were read several times in a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    first: BTreeMap<String, u64>,
+    last: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    fn read(&mut self, values: &BTreeMap<String, u64>) {
+        self.last = clip_counters(values);
+        if self.first.is_empty() {
+            self.first.clone_from(&self.last);
+        }
+    }
+
+    /// By how much each grew from the first reading to the last. What fell is
+    /// left out: it is no counter, or began anew with its module.
+    pub fn growth(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.last.iter().filter_map(|(name, last)| {
+            let grown = last.checked_sub(*self.first.get(name)?)?;
+            Some((name.as_str(), grown))
+        })
+    }
 }
 
 /// Tests by outcome.
@@ -165,8 +230,11 @@ impl VmState {
             started: None,
             stages: BTreeMap::new(),
             targets: Vec::new(),
+            sessions: BTreeMap::new(),
             failure: None,
             counters: BTreeMap::new(),
+            scraped: BTreeMap::new(),
+            scrapes: Scrapes::default(),
             last_lines: VecDeque::new(),
         }
     }
@@ -203,6 +271,40 @@ impl VmState {
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&TargetState> {
         self.targets.iter().find(|target| target.target == name)
+    }
+
+    /// Whether a planned target came to its end and was believed to: what
+    /// contradicts its bye comes after it, and before anything else begins.
+    #[must_use]
+    pub fn is_done(&self, planned: &str) -> bool {
+        let Some(session) = self.sessions.get(planned) else {
+            return false;
+        };
+        let tested = self
+            .stages
+            .get(&Stage::Test)
+            .and_then(|stage| stage.succeeded);
+        let next_begun = self
+            .sessions
+            .values()
+            .any(|other| other.started > session.started);
+        session.end.is_some() && (session.kept || tested == Some(true) || next_begun)
+    }
+
+    /// Begin anew, but for the targets that are done.
+    pub(super) fn resume(&mut self) {
+        let planned: Vec<String> = self.sessions.keys().cloned().collect();
+        let done: Vec<String> = planned.into_iter().filter(|p| self.is_done(p)).collect();
+        self.targets.retain(|target| done.contains(&target.planned));
+        self.sessions.retain(|planned, _| done.contains(planned));
+        for session in self.sessions.values_mut() {
+            session.kept = true;
+        }
+        self.phase = Phase::Waiting;
+        self.started = None;
+        self.stages.clear();
+        self.failure = None;
+        self.last_lines.clear();
     }
 
     pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
@@ -242,13 +344,17 @@ impl VmState {
         self.phase = Phase::Finished(VmEnd { broken_in, ..end });
     }
 
-    pub(super) fn harness(&mut self, time: Timestamp, body: &protocol::Body) {
+    /// Take in what the test binary said in its run of the planned target
+    /// `planned`.
+    pub(super) fn harness(&mut self, time: Timestamp, planned: &str, body: &protocol::Body) {
         match body {
+            protocol::Body::Hello(_) => self.session_started(time, planned),
             protocol::Body::TargetStarted { target, tests } => {
                 // What an earlier attempt reported no longer counts.
                 let state = self.target_mut(target);
                 *state = TargetState {
                     target: std::mem::take(&mut state.target),
+                    planned: clip(planned),
                     expected: *tests,
                     ..TargetState::default()
                 };
@@ -261,24 +367,46 @@ impl VmState {
                 });
             }
             protocol::Body::TestFinished(test) => self.test_finished(test),
-            protocol::Body::Counters { values, .. } => {
-                self.counters = values
-                    .iter()
-                    .take(KEPT_COUNTERS)
-                    .map(|(name, value)| (clip(name), *value))
-                    .collect();
+            protocol::Body::Benchmark(benchmark) => {
+                if let Some(new) = BenchmarkState::of(benchmark) {
+                    self.target_mut(&benchmark.target).measured(new);
+                }
+            }
+            protocol::Body::Counters { target, values, .. } => {
+                self.target_mut(target).counters.read(values);
+                for (name, value) in clip_counters(values) {
+                    if self.counters.len() < KEPT_COUNTERS || self.counters.contains_key(&name) {
+                        self.counters.insert(name, value);
+                    }
+                }
+                self.scraped
+                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.exporter == name));
+            }
+            protocol::Body::Bye { outcome } => {
+                if let Some(session) = self.sessions.get_mut(planned) {
+                    session.end = Some((*outcome, time));
+                }
             }
             protocol::Body::Log {
                 level: Level::Warn | Level::Error,
                 message,
             } => self.keep_line(message),
             protocol::Body::Log { .. }
-            | protocol::Body::Hello(_)
-            | protocol::Body::Benchmark(_)
             | protocol::Body::Exporter { .. }
-            | protocol::Body::Bye { .. }
             | protocol::Body::Unknown => {}
         }
+    }
+
+    /// What an earlier attempt at the same planned target reported no longer
+    /// counts.
+    fn session_started(&mut self, time: Timestamp, planned: &str) {
+        self.targets.retain(|target| target.planned != planned);
+        let session = Session {
+            started: time,
+            end: None,
+            kept: false,
+        };
+        self.sessions.insert(planned.to_owned(), session);
     }
 
     fn test_finished(&mut self, test: &TestFinished) {
@@ -314,6 +442,23 @@ impl VmState {
         &mut self.targets[at]
     }
 
+    pub(super) fn scraped(&mut self, time: Timestamp, samples: &BTreeMap<String, Reading>) {
+        self.scrapes.succeeded = self.scrapes.succeeded.saturating_add(1);
+        self.scrapes.last = Some(time);
+        let known = samples.iter();
+        let known = known.filter(|(name, _)| series::find(name).is_some());
+        self.scraped = known.map(|(k, v)| (k.clone(), v.clone())).collect();
+    }
+
+    /// What was said before must not be taken for what is.
+    pub(super) fn scrape_failed(&mut self, reason: ScrapeReason) {
+        let number = self.scrapes.failed.entry(reason).or_default();
+        *number = number.saturating_add(1);
+        if reason != ScrapeReason::Gone {
+            self.scraped.clear();
+        }
+    }
+
     pub(super) fn keep_line(&mut self, line: &str) {
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
@@ -327,6 +472,15 @@ impl TargetState {
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tests.values().copied().sum()
+    }
+
+    fn measured(&mut self, new: BenchmarkState) {
+        let known = self.benchmarks.iter_mut();
+        if let Some(old) = known.into_iter().find(|old| old.is_same_series(&new)) {
+            *old = new;
+        } else if self.benchmarks.len() < KEPT_BENCHMARKS {
+            self.benchmarks.push(new);
+        }
     }
 
     fn category_mut(&mut self, name: Option<&str>) -> &mut Tally {
@@ -350,7 +504,12 @@ fn clip_test(test: &TestFinished) -> TestFinished {
     }
 }
 
-fn clip(text: &str) -> String {
+fn clip_counters(values: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let kept = values.iter().take(KEPT_COUNTERS);
+    kept.map(|(name, value)| (clip(name), *value)).collect()
+}
+
+pub(super) fn clip(text: &str) -> String {
     match text.char_indices().nth(KEPT_CHARS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),

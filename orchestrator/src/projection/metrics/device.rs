@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What VMs say of their device and their TCP, republished with the VM's name:
+//! from the last scrape of the VM's exporter, and for the device's counters
+//! from its test binary where that has read them since, or there is no
+//! exporter. A fixed set: a VM cannot add names.
+
+use prometheus::proto::MetricFamily;
+
+use super::family::{Family, Kind, Sample};
+use crate::event::Reading;
+use crate::projection::state::{RunState, VmState};
+use crate::scrape::series::{self, KMOD, Series, TCP};
+
+/// The sysctl, or its beginning, of each family of [`KMOD`], and what one unit
+/// of it is in the family's unit.
+const SYSCTLS: [(&str, f64); KMOD.len()] = [
+    ("active_fds", 1.0),
+    ("opens_total", 1.0),
+    ("reads_total", 1.0),
+    ("records_emitted", 1.0),
+    ("sockets_visited", 1.0),
+    ("read_duration_ns_total", 1e-9),
+    ("read_duration_ns_max", 1e-9),
+    ("uiomove_errors", 1.0),
+    ("reads_timed_out", 1.0),
+    ("reads_interrupted", 1.0),
+    ("sockets_skipped_", 1.0),
+    ("", 1.0),
+];
+const SKIP_REASONS: &[&str] = &["gencnt", "cred", "ipver", "state", "port", "addr"];
+const LIMITS: &[&str] = &[
+    "max_open_fds",
+    "max_concurrent_readers",
+    "max_read_duration_ms",
+    "min_read_interval_ms",
+];
+
+/// Every family of this module.
+pub(super) fn families() -> impl Iterator<Item = Family> {
+    KMOD.iter().chain(&TCP).map(family)
+}
+
+fn family(series: &Series) -> Family {
+    Family {
+        name: series.name,
+        help: series.help,
+        kind: match series.kind {
+            series::Kind::Counter => Kind::Counter,
+            series::Kind::Gauge => Kind::Gauge,
+        },
+        labels: match series.label {
+            None => &["vm"],
+            Some("reason") => &["vm", "reason"],
+            Some("state") => &["vm", "state"],
+            Some(_) => &["vm", "name"],
+        },
+    }
+}
+
+/// The families with their samples.
+pub(super) fn collect(state: &RunState) -> Vec<MetricFamily> {
+    let kmod = KMOD.iter().zip(SYSCTLS);
+    let kmod = kmod.map(|(series, sysctl)| (series, Some(sysctl)));
+    let tcp = TCP.iter().map(|series| (series, None));
+    kmod.chain(tcp)
+        .map(|(series, sysctl)| of_family(state, series, sysctl))
+        .collect()
+}
+
+fn of_family(state: &RunState, series: &Series, sysctl: Option<(&str, f64)>) -> MetricFamily {
+    let readings = state.vms.iter().filter_map(|vm| {
+        let scraped = vm.scraped.get(series.exporter).cloned();
+        let reading = scraped.or_else(|| of_sysctl(vm, series, sysctl?))?;
+        Some((vm.name().to_owned(), reading))
+    });
+    let family = family(series);
+    if series.label.is_none() {
+        return family.with(readings.filter_map(|(vm, reading)| match reading {
+            Reading::One(value) => Some(Sample {
+                labels: [vm],
+                value,
+            }),
+            Reading::By(_) => None,
+        }));
+    }
+    family.with(readings.flat_map(|(vm, reading)| {
+        let values = match reading {
+            Reading::By(values) => values,
+            Reading::One(_) => Default::default(),
+        };
+        values.into_iter().map(move |(label, value)| Sample {
+            labels: [vm.clone(), label],
+            value,
+        })
+    }))
+}
+
+/// What the test binary read last.
+fn of_sysctl(vm: &VmState, series: &Series, (sysctl, scale): (&str, f64)) -> Option<Reading> {
+    let read = |name: &str| Some(*vm.counters.get(name)? as f64 * scale);
+    let names = match series.label {
+        None => return read(sysctl).map(Reading::One),
+        Some("reason") => SKIP_REASONS,
+        Some(_) => LIMITS,
+    };
+    let values = names.iter().filter_map(|name| {
+        let value = read(&format!("{sysctl}{name}"))?;
+        Some(((*name).to_owned(), value))
+    });
+    Some(Reading::By(values.collect()))
+}
