@@ -102,9 +102,10 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser: ns and instructions a call
+bench: ## measure the filter parser (ns, instructions a call) and the walk (instructions a socket)
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(KERNEL_TEST) bench CC=gcc
 
 .PHONY: clean
 clean: ## remove what was built
