@@ -115,10 +115,12 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser and tcp-echo, up to 100,000 connections
+bench: ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean
 clean: ## remove what was built
