@@ -76,7 +76,7 @@ build_rust() {
 build_tools() {
 	local arch=$1
 	ZIG_GLOBAL_CACHE_DIR=$target_dir/zig-cache make --silent \
-		-C kmod/tcpstats/tools OBJDIR="$target_dir/tools-$arch" CFLAGS=-O2 \
+		-C kmod/tcpstats/tools OBJDIR="$target_dir/tools-$arch" OPTIMIZE=-O2 \
 		CC="$zig cc -target ${clang_arches[$arch]}-freebsd.14.0"
 }
 
