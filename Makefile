@@ -60,7 +60,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
-	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/*)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
