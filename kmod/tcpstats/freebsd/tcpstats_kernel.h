@@ -115,6 +115,22 @@ int tcpstats_walker_walk(struct tcpstats_walker *walker,
 /* How many records a read may expect, about. */
 uint32_t tcpstats_walker_count_hint(const struct tcpstats_walker *walker);
 
+/* ---- The list of the inpcbs (tcpstats_list.c) ---- */
+
+/*
+ * The core orders sockets by a 64-bit position.  Inpcbs have the upper part,
+ * in the order of their inp_gencnt, half-open connections the part below it,
+ * so that a walk meets them last.
+ */
+#define TCPSTATS_POSITION_INPCB (UINT64_C(1) << 32)
+#define TCPSTATS_POSITION_HALF_OPEN (TCPSTATS_POSITION_INPCB - 1)
+
+/* In the walker's vnet.  Returns whether the list's end was reached. */
+bool tcpstats_list_walk(struct tcpstats_walker *walker,
+    struct tcpstats_walk *walk);
+/* Give up the place to go on from. */
+void tcpstats_list_forget(struct tcpstats_walker *walker);
+
 /* ---- Device nodes (tcpstats_dev.c) ---- */
 
 /* /dev/tcpstats and /dev/tcpstats-full.  Returns an errno, and then none. */
