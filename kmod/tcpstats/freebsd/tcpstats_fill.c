@@ -63,6 +63,16 @@ timer_ms(const struct tcpcb *tp, tt_which which, sbintime_t now)
 }
 
 static void
+fill_addresses_v6(struct tcpstats_record *record,
+    const struct in_conninfo *ends)
+{
+
+	tcpstats_copy_v6(record->tsr_local_addr, &ends->inc6_laddr);
+	tcpstats_copy_v6(record->tsr_remote_addr, &ends->inc6_faddr);
+}
+
+/* All but IPv6 addresses. */
+static void
 fill_identity(struct tcpstats_record *record, const struct in_conninfo *ends,
     bool ipv6)
 {
@@ -72,8 +82,6 @@ fill_identity(struct tcpstats_record *record, const struct in_conninfo *ends,
 	if (ipv6) {
 		record->tsr_flags |= TCPSTATS_RECORD_IPV6;
 		record->tsr_af = AF_INET6;
-		tcpstats_copy_v6(record->tsr_local_addr, &ends->inc6_laddr);
-		tcpstats_copy_v6(record->tsr_remote_addr, &ends->inc6_faddr);
 	} else {
 		record->tsr_af = AF_INET;
 		memcpy(record->tsr_local_addr, &ends->inc_laddr,
@@ -265,15 +273,41 @@ fill_ecn(struct tcpstats_record *record, const struct tcpcb *tp)
 	record->tsr_total_tlp_bytes = tp->t_sndtlpbyte;
 }
 
+/*
+ * What most records do not have.  It is apart as some of it calls others,
+ * which costs a function that is called for every record even where it is not
+ * done.
+ */
+static __noinline void
+fill_rest(struct tcpstats_record *record, const struct inpcb *inp,
+    uint32_t groups)
+{
+	const struct tcpcb *tp = intotcpcb(inp);
+
+	if ((inp->inp_vflag & INP_IPV6) != 0)
+		fill_addresses_v6(record, &inp->inp_inc);
+	if ((groups & TCPSTATS_FIELDS_SEQUENCES) != 0)
+		fill_sequences(record, tp);
+	if ((groups & TCPSTATS_FIELDS_COUNTERS) != 0)
+		fill_counters(record, tp);
+	if ((groups & TCPSTATS_FIELDS_TIMERS) != 0)
+		fill_timers(record, tp);
+	if ((groups & TCPSTATS_FIELDS_ECN) != 0)
+		fill_ecn(record, tp);
+	if ((groups & TCPSTATS_FIELDS_NAMES) != 0)
+		fill_names(record, tp);
+}
+
 void
 tcpstats_fill_inpcb(struct tcpstats_record *record, const struct inpcb *inp,
     uint32_t groups, bool show_addresses)
 {
 	const struct tcpcb *tp = intotcpcb(inp);
 	const struct socket *so = inp->inp_socket;
+	const bool ipv6 = (inp->inp_vflag & INP_IPV6) != 0;
 
 	INP_LOCK_ASSERT(inp);
-	fill_identity(record, &inp->inp_inc, (inp->inp_vflag & INP_IPV6) != 0);
+	fill_identity(record, &inp->inp_inc, ipv6);
 	record->tsr_uid = inp->inp_cred->cr_uid;
 	record->tsr_inp_gencnt = inp->inp_gencnt;
 	if (tp->t_state == TCPS_LISTEN)
@@ -286,18 +320,10 @@ tcpstats_fill_inpcb(struct tcpstats_record *record, const struct inpcb *inp,
 		fill_congestion(record, tp);
 	if ((groups & TCPSTATS_FIELDS_RTT) != 0)
 		fill_rtt(record, tp);
-	if ((groups & TCPSTATS_FIELDS_SEQUENCES) != 0)
-		fill_sequences(record, tp);
-	if ((groups & TCPSTATS_FIELDS_COUNTERS) != 0)
-		fill_counters(record, tp);
-	if ((groups & TCPSTATS_FIELDS_TIMERS) != 0)
-		fill_timers(record, tp);
 	if ((groups & TCPSTATS_FIELDS_BUFFERS) != 0)
 		fill_buffers(record, so);
-	if ((groups & TCPSTATS_FIELDS_ECN) != 0)
-		fill_ecn(record, tp);
-	if ((groups & TCPSTATS_FIELDS_NAMES) != 0)
-		fill_names(record, tp);
+	if (ipv6 || (groups & ~TCPSTATS_FIELDS_DEFAULT) != 0)
+		fill_rest(record, inp, groups);
 }
 
 void
@@ -307,6 +333,8 @@ tcpstats_fill_half_open(struct tcpstats_record *record,
 
 	record->tsr_flags |= TCPSTATS_RECORD_SYNCACHE;
 	fill_identity(record, ends, ipv6);
+	if (ipv6)
+		fill_addresses_v6(record, ends);
 	if ((groups & TCPSTATS_FIELDS_STATE) != 0)
 		record->tsr_state = TCPSTATS_SYN_RECEIVED;
 }
