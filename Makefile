@@ -55,7 +55,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
-	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/*)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/*.8)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
@@ -105,10 +105,12 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser and tcp-echo, up to 100,000 connections
+bench: ## measure filter parser, tcp-echo and scrapes, up to 100,000 sockets
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) build --release -p tcpstatsd --locked
+	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 
 .PHONY: clean
 clean: ## remove what was built
