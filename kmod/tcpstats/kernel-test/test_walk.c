@@ -66,6 +66,29 @@ test_cost(void)
 	free_sockets();
 }
 
+/*
+ * Where the walk stood is gone: it begins at the head and comes past what was
+ * dealt with before, in pieces, that no SMR section gets long.
+ */
+static void
+test_seen(void)
+{
+	size_t got;
+	int fd;
+
+	make_sockets(5000);
+	fd = must_open("tcpstats");
+	for (unsigned int i = 0; i < 3000; i += 100)
+		ukern_read(fd, records, 100 * RECORD, &got);
+	free_socket(2000); /* at which the read has stopped */
+	ukern_walk_steps = ukern_walk_locks = 0;
+	is(read_all(fd, records, nitems(records), sizeof(records)), 2000,
+	    "seen: what is left of 5,000 sockets after 3,000");
+	is(ukern_walk_locks, 2000 + 2, "seen: a pause every 1,024 sockets");
+	ukern_close(fd);
+	free_sockets();
+}
+
 static void
 test_snapshot(void)
 {
@@ -312,6 +335,7 @@ main(void)
 
 	load_module();
 	test_cost();
+	test_seen();
 	test_snapshot();
 	test_changes();
 	test_contention();
