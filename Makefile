@@ -120,6 +120,8 @@ bench: ## measure what has a cost: parser, walk, connections, scrapes, statistic
 	$(KTEST) callgrind CC=gcc
 	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) build --release -p tcpstatsd --locked
+	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean
