@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::inventory::Deploy;
 use crate::outputs;
+use crate::pipeline::Live;
 use crate::plan::{Overrides, Selection};
 
 /// What to run, where, and how.
@@ -21,6 +22,14 @@ pub struct Args {
     /// Which categories of tests, as in A,B,D [default: all]
     #[arg(long, value_name = "LETTERS")]
     category: Option<String>,
+    /// How many connections the live targets open; live_bench takes several, as in 1000,100000
+    /// [default: theirs]
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Vec<u32>,
+    /// How long live_soak goes on, as in 90s or 2h [default: 1h, and 1m as a part of live_all]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    duration: Option<Duration>,
     /// How the programs come to the VMs [default: the inventory's]
     #[arg(long)]
     deploy: Option<Deploy>,
@@ -100,6 +109,13 @@ impl Args {
         let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
         let named = self.dist.clone().or_else(of_environment);
         named.unwrap_or_else(|| PathBuf::from("dist"))
+    }
+
+    pub(super) fn live(&self) -> Live {
+        Live {
+            connections: self.connections.clone(),
+            duration: self.duration,
+        }
     }
 
     pub(super) fn overrides(&self) -> Overrides {

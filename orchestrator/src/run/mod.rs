@@ -155,6 +155,7 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
     let shared = Arc::new(Shared {
         holder: holder(&run),
         targets: plan.targets.clone(),
+        live: args.live(),
         recorder: recorder.clone(),
         stop,
         control: ControlDir::new().map_err(Error::ControlDir)?,
