@@ -5,8 +5,11 @@
 //! input, which is our connection: however that ends, the lock is free. The
 //! process is tee(1), which writes the holder's name where others find it.
 
+use std::time::Duration;
+
 use openssh::{ChildStdin, ChildStdout};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::time::sleep;
 
 use super::connect::{Machine, System};
 use super::{Failure, Pipeline};
@@ -16,6 +19,8 @@ use crate::ssh::{Connection, Exit, RemoteError};
 /// What flock(1) is told to end with, and lockf(1) ends with, where another
 /// process has the lock: EX_TEMPFAIL.
 const HELD: i32 = 75;
+/// Pause before a lock is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 /// What tee(1) may say, bytes; it repeats one line.
 const ECHO_BYTES_MAX: u64 = 4096;
 
@@ -49,6 +54,30 @@ impl Pipeline {
         connection
             .succeed(&["mkdir", "-p", "--", self.place.dir()])
             .await?;
+        loop {
+            match self.try_lock(machine).await? {
+                Ok(lock) => return Ok(lock),
+                // The connection of this run's orchestrator that was killed
+                // ends soon; the stage's limit bounds the waiting.
+                Err(holder) if self.resumed.is_some() && self.is_own(&holder) => {
+                    sleep(AGAIN).await;
+                }
+                Err(holder) => return Err(self.held(&holder)),
+            }
+        }
+    }
+
+    /// Whether `holder` is this run, whose log nobody else writes now.
+    fn is_own(&self, holder: &str) -> bool {
+        holder.contains(&format!(" with run {} ", self.shared.run))
+    }
+
+    /// The lock, or who has it.
+    async fn try_lock<'m>(
+        &self,
+        machine: &'m Machine,
+    ) -> Result<Result<Lock<'m>, String>, Failure> {
+        let connection = &machine.connection;
         let (lock, holder) = (self.place.lock(), self.place.lock_holder());
         let argv: Vec<&str> = match machine.system {
             System::Linux => vec!["flock", "-n", "-E", "75", &lock, "tee", &holder],
@@ -62,16 +91,16 @@ impl Pipeline {
         } = connection.spawn(&argv).await?;
         let line = format!("{}\n", self.shared.holder);
         if comes_back(&line, &mut stdin, stdout).await {
-            return Ok(Lock {
+            return Ok(Ok(Lock {
                 connection,
                 stdin,
                 handle,
-            });
+            }));
         }
         drop(stdin);
         let stderr = beginning(stderr).await;
         match connection.wait(handle).await? {
-            Exit::Status(HELD) => Err(self.held(connection).await),
+            Exit::Status(HELD) => Ok(Err(self.holder(connection).await)),
             exit => Err(RemoteError::Failed {
                 tried: argv.join(" "),
                 exit,
@@ -81,14 +110,17 @@ impl Pipeline {
         }
     }
 
-    async fn held(&self, connection: &Connection) -> Failure {
+    async fn holder(&self, connection: &Connection) -> String {
         let holder = connection
             .run(&["cat", "--", &self.place.lock_holder()])
             .await;
-        let holder = match &holder {
-            Ok(said) if !said.stdout.trim().is_empty() => last_line(&said.stdout),
-            _ => "someone who left no name",
-        };
+        match &holder {
+            Ok(said) if !said.stdout.trim().is_empty() => last_line(&said.stdout).to_owned(),
+            _ => "someone who left no name".to_owned(),
+        }
+    }
+
+    fn held(&self, holder: &str) -> Failure {
         Failure::infrastructure(
             format!("the VM is locked by {holder}"),
             format!("lock {}", self.place.lock()),

@@ -84,6 +84,18 @@ pub struct Pipeline {
     vm: Vm,
     shared: Arc<Shared>,
     place: Place,
+    /// Of a run that was cut off on this VM: what is missing there.
+    resumed: Option<Missing>,
+}
+
+/// What a run that was cut off has still to do on a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Targets that did not come to their ends, in their order; the whole way
+    /// to them and back is gone again even where there are none.
+    pub targets: Vec<PlannedTarget>,
+    /// Whether none of the others failed.
+    pub passed_before: bool,
 }
 
 impl Pipeline {
@@ -91,7 +103,29 @@ impl Pipeline {
     #[must_use]
     pub fn new(vm: Vm, shared: Arc<Shared>) -> Self {
         let place = Place::new(&vm.dir, &shared.run);
-        Self { vm, shared, place }
+        Self {
+            vm,
+            shared,
+            place,
+            resumed: None,
+        }
+    }
+
+    /// Do only what is missing.
+    #[must_use]
+    pub fn resuming(self, missing: Missing) -> Self {
+        Self {
+            resumed: Some(missing),
+            ..self
+        }
+    }
+
+    /// What there is to run, in its order.
+    fn targets(&self) -> &[PlannedTarget] {
+        match &self.resumed {
+            Some(missing) => &missing.targets,
+            None => &self.shared.targets,
+        }
     }
 
     /// Do all of it. How it ended is the last event of this VM.

@@ -46,8 +46,9 @@ impl Pipeline {
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let mut passed = true;
-            for target in &self.shared.targets {
+            let resumed = self.resumed.as_ref();
+            let mut passed = resumed.is_none_or(|missing| missing.passed_before);
+            for target in self.targets() {
                 if let Some(reason) = stop.reason() {
                     return Err(reason.into());
                 }
@@ -147,10 +148,10 @@ impl Pipeline {
         follower: &mut Follower<'_, impl Stream<Item = Line>>,
     ) -> Result<(), Failure> {
         let tried = follower.tried;
+        let limit = self.limit(follower.target);
         // One future throughout: giving up in the middle of an event would
         // lose it.
         let mut following = pin!(follower.follow());
-        let limit = self.limit(follower.target);
         let failure = tokio::select! {
             ended = &mut following => return ended,
             () = sleep(limit) => Failure::timed_out(tried, limit, Stage::Test.as_str()),

@@ -16,6 +16,7 @@ mod deploy;
 mod doctor;
 mod fixture;
 mod lock;
+mod resume;
 mod scrape;
 mod stop;
 mod stream;
