@@ -144,14 +144,15 @@
 	FIELD(tcpstats_limits, tl_max_concurrent_readers, 4, 4);    \
 	FIELD(tcpstats_limits, tl_max_read_duration_ms, 8, 4);      \
 	FIELD(tcpstats_limits, tl_min_read_interval_ms, 12, 4);     \
-	SIZE(tcpstats_reader, 160);                                 \
+	SIZE(tcpstats_reader, 296);                                 \
 	FIELD(tcpstats_reader, tr_filter, 0, 124);                  \
-	FIELD(tcpstats_reader, tr_snapshot, 128, 8);                \
-	FIELD(tcpstats_reader, tr_cursor, 136, 8);                  \
-	FIELD(tcpstats_reader, tr_snapshot_ns, 144, 8);             \
-	FIELD(tcpstats_reader, tr_taken, 152, 1);                   \
-	FIELD(tcpstats_reader, tr_active, 153, 1);                  \
-	FIELD(tcpstats_reader, tr_exhausted, 154, 1);               \
+	FIELD(tcpstats_reader, tr_matcher, 128, 136);               \
+	FIELD(tcpstats_reader, tr_snapshot, 264, 8);                \
+	FIELD(tcpstats_reader, tr_cursor, 272, 8);                  \
+	FIELD(tcpstats_reader, tr_snapshot_ns, 280, 8);             \
+	FIELD(tcpstats_reader, tr_taken, 288, 1);                   \
+	FIELD(tcpstats_reader, tr_active, 289, 1);                  \
+	FIELD(tcpstats_reader, tr_exhausted, 290, 1);               \
 	SIZE(tcpstats_read_stats, 80);                              \
 	FIELD(tcpstats_read_stats, trs_visited, 0, 8);              \
 	FIELD(tcpstats_read_stats, trs_emitted, 8, 8);              \
