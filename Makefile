@@ -60,7 +60,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
-	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/*)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
@@ -115,10 +115,14 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser and tcp-echo, up to 100,000 connections
+bench: ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) build --release -p tcpstatsd --locked
+	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
+	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean
 clean: ## remove what was built
