@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{lab, replay, run};
+use crate::{lab, reference, replay, run};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -30,6 +30,10 @@ enum Command {
     Replay(replay::Args),
     /// Have real test hosts on this machine, without any VM
     Lab(lab::cli::Args),
+    /// Print what makes a shell complete this program's arguments
+    Completions(reference::Completions),
+    /// Write this program's manual pages
+    Man(reference::Pages),
 }
 
 /// Parse the process' arguments and do what they say.
@@ -39,5 +43,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Lab(args) => lab::cli::main(args),
+        Command::Completions(args) => reference::completions(&args, Cli::command()),
+        Command::Man(args) => reference::pages(&args, Cli::command()),
     }
 }

@@ -18,6 +18,7 @@ pub mod outputs;
 pub mod pipeline;
 pub mod plan;
 pub mod projection;
+pub mod reference;
 pub mod replay;
 pub mod run;
 pub mod runs;
