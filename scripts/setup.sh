@@ -7,6 +7,7 @@ set -euo pipefail
 
 # Package, and a file that shows it is there.
 packages=(
+	"bmake /usr/bin/bmake"
 	"build-essential /usr/bin/cc"
 	"ca-certificates /etc/ssl/certs/ca-certificates.crt"
 	"clang-14 /usr/bin/clang-14"
@@ -25,6 +26,7 @@ packages=(
 	"procps /usr/bin/ps"
 	"prometheus /usr/bin/promtool"
 	"python3-venv /usr/share/doc/python3-venv"
+	"rsync /usr/bin/rsync"
 	"shellcheck /usr/bin/shellcheck"
 	"util-linux /usr/bin/flock"
 	"valgrind /usr/bin/valgrind"

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{lab, reference, replay, run};
+use crate::{doctor, lab, reference, replay, run};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run targets of the test binary on VMs, all at once
     Run(Box<run::Args>),
+    /// See whether VMs are fit for a run, and say what mends them
+    Doctor(doctor::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
     /// Have real test hosts on this machine, without any VM
@@ -41,6 +43,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

@@ -272,6 +272,8 @@ pub enum Stage {
     Lock,
     /// Learn what the machine is.
     Facts,
+    /// See that it is fit for a run.
+    Health,
     /// Make a clean place to work in.
     Prepare,
     /// Bring the programs there.
@@ -294,10 +296,11 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Lock,
         Self::Facts,
+        Self::Health,
         Self::Prepare,
         Self::Deploy,
         Self::Build,
@@ -316,6 +319,7 @@ impl Stage {
             Self::Connect => "connect",
             Self::Lock => "lock",
             Self::Facts => "facts",
+            Self::Health => "health",
             Self::Prepare => "prepare",
             Self::Deploy => "deploy",
             Self::Build => "build",

@@ -8,6 +8,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)] // see `tell`
 
 pub mod cli;
+pub mod doctor;
 pub mod event;
 pub mod event_log;
 pub mod exit;

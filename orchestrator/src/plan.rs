@@ -136,8 +136,8 @@ pub fn plan(
         check::remote_dir(dir).map_err(refused("FREEBSD_DIR", dir))?;
         vms.iter_mut().for_each(|vm| vm.dir.clone_from(dir));
     }
-    if let Some(deploy) = overrides.deploy {
-        vms.iter_mut().for_each(|vm| vm.deploy = deploy);
+    if overrides.deploy.is_some() {
+        vms.iter_mut().for_each(|vm| vm.deploy = overrides.deploy);
     }
     let targets = overrides.targets.as_ref().unwrap_or(&inventory.targets);
     Ok(Plan {

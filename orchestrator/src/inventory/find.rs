@@ -78,7 +78,7 @@ fn builtin() -> Result<Inventory, Box<Mistake>> {
 mod tests {
     use super::*;
     use crate::event::Stage;
-    use crate::inventory::{Deploy, HostKeys, Limits};
+    use crate::inventory::{HostKeys, Limits};
 
     #[test]
     fn the_builtin_inventory_is_the_status_pages() {
@@ -100,7 +100,7 @@ mod tests {
         for vm in &inventory.vms {
             assert_eq!(vm.dir, "/root/tcpstats-reader");
             assert_eq!(vm.host_keys, HostKeys::Strict);
-            assert_eq!(vm.deploy, Deploy::Cross);
+            assert_eq!(vm.deploy, None);
         }
     }
 

@@ -67,8 +67,9 @@ pub struct Vm {
     pub exporter: Option<String>,
     /// Time from one scrape to the next.
     pub scrape_interval: Duration,
-    /// How the programs come there.
-    pub deploy: Deploy,
+    /// How the programs come there; [`Deploy::Cross`] where it can serve and
+    /// else [`Deploy::Build`], where absent.
+    pub deploy: Option<Deploy>,
     /// Time limits.
     pub limits: Limits,
 }
@@ -105,11 +106,12 @@ pub enum HostKeys {
 }
 
 /// How the programs come to the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deploy {
+    /// Bring the source tree there, and build it there.
+    Build,
     /// Upload what was built here for its system and processor.
-    #[default]
     Cross,
     /// Use what is there.
     None,
@@ -142,7 +144,7 @@ impl Limits {
     fn default_of(stage: Stage) -> Duration {
         match stage {
             Stage::Lock | Stage::Facts | Stage::Unlock => Duration::from_secs(15),
-            Stage::Connect => Duration::from_secs(30),
+            Stage::Connect | Stage::Health => Duration::from_secs(30),
             Stage::Prepare | Stage::Load | Stage::Unload => Duration::from_secs(MINUTE_S),
             Stage::Collect => Duration::from_secs(5 * MINUTE_S),
             Stage::Deploy | Stage::Setup => Duration::from_secs(10 * MINUTE_S),

@@ -209,7 +209,7 @@ impl Source<'_> {
                 None => Limits::SCRAPE_INTERVAL,
                 Some(interval) => self.duration(interval)?,
             },
-            deploy: vm.deploy.or(defaults.deploy).unwrap_or_default(),
+            deploy: vm.deploy.or(defaults.deploy),
             limits: Limits {
                 stages: self.stage_limits(&defaults.limits, &vm.limits)?,
                 idle: match vm.idle_limit.as_ref().or(defaults.idle_limit.as_ref()) {
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(a.limits.idle, Duration::from_secs(20));
         assert_eq!(b.address(), "me@[fd00::1]:22");
         assert_eq!(b.host_keys, HostKeys::AcceptNew);
-        assert_eq!(b.deploy, Deploy::None);
+        assert_eq!(b.deploy, Some(Deploy::None));
         assert_eq!(
             (b.labels["rack"].as_str(), b.labels["os"].as_str()),
             ("right", "bsd")

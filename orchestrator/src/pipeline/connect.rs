@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use super::{Failure, Pipeline};
 use crate::event::Stage;
-use crate::ssh::Connection;
+use crate::inventory::Vm;
+use crate::ssh::{Connection, ControlDir, Trouble};
 
 /// Pause before the second attempt; it doubles from attempt to attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -19,14 +20,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A VM that answers.
 #[derive(Debug)]
-pub(super) struct Machine {
-    pub(super) connection: Connection,
-    pub(super) system: System,
+pub(crate) struct Machine {
+    pub(crate) connection: Connection,
+    pub(crate) system: System,
 }
 
 /// A system that the test binary exists for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum System {
+pub(crate) enum System {
     Linux,
     FreeBsd,
 }
@@ -73,27 +74,56 @@ impl Pipeline {
     }
 
     async fn open(&self) -> Result<Machine, Failure> {
-        let limit = self.vm.limits.stage(Stage::Connect);
-        let address = self.vm.address();
+        let opened = Machine::open(&self.vm, &self.shared.control).await;
+        opened.map_err(|unreached| unreached.failure)
+    }
+}
+
+/// Why a VM could not be reached.
+#[derive(Debug)]
+pub(crate) struct Unreached {
+    /// As the end of a VM's pipeline.
+    pub(crate) failure: Failure,
+    /// What ssh's messages mean, where it was ssh that gave up.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+impl From<Failure> for Unreached {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            trouble: None,
+        }
+    }
+}
+
+impl Machine {
+    /// Connect to `vm` within its limit, and see that it is a system that the
+    /// tests run on.
+    pub(crate) async fn open(vm: &Vm, control: &ControlDir) -> Result<Self, Unreached> {
+        let limit = vm.limits.stage(Stage::Connect);
+        let address = vm.address();
         let opening = async {
-            let connection = Connection::open(&self.vm, &self.shared.control, limit)
-                .await
-                .map_err(|error| Failure::connect(error, &address))?;
+            let opened = Connection::open(vm, control, limit).await;
+            let connection = opened.map_err(|error| Unreached {
+                trouble: Some(error.trouble),
+                failure: Failure::connect(error, &address),
+            })?;
             let system = system(&connection).await?;
-            Ok(Machine { connection, system })
+            Ok(Self { connection, system })
         };
         match timeout(limit, opening).await {
             Ok(opened) => opened,
             // An sshd that accepts and then stays silent is not the VM's
             // testing taking too long: the VM was never reached.
-            Err(_) => Err(Failure {
+            Err(_) => Err(Unreached::from(Failure {
                 can_pass: true,
                 ..Failure::infrastructure(
                     format!("no answer within {}", humantime::format_duration(limit)),
                     format!("connect to {address}"),
                     "see whether the VM or its sshd hangs",
                 )
-            }),
+            })),
         }
     }
 }

@@ -7,19 +7,7 @@ use crate::event::{Body, Facts};
 
 impl Pipeline {
     pub(super) async fn facts(&self, machine: &Machine) -> Result<Facts, Failure> {
-        let uname = machine.connection.succeed(&["uname", "-snrm"]).await?;
-        let boot_id: &[&str] = match machine.system {
-            System::Linux => &["cat", "/proc/sys/kernel/random/boot_id"],
-            System::FreeBsd => &["sysctl", "-n", "kern.boot_id"],
-        };
-        let boot_id = machine.connection.succeed(boot_id).await?;
-        let facts = parse(&uname, boot_id.trim()).ok_or_else(|| {
-            Failure::infrastructure(
-                format!("this is no uname: {:?}", uname.trim()),
-                "uname -snrm",
-                "remove what the shell's start-up files print there",
-            )
-        })?;
+        let facts = learn(machine).await?;
         self.record(Body::Facts {
             vm: self.vm.name.clone(),
             facts: facts.clone(),
@@ -27,6 +15,23 @@ impl Pipeline {
         .await;
         Ok(facts)
     }
+}
+
+/// Ask the machine what it is.
+pub(crate) async fn learn(machine: &Machine) -> Result<Facts, Failure> {
+    let uname = machine.connection.succeed(&["uname", "-snrm"]).await?;
+    let boot_id: &[&str] = match machine.system {
+        System::Linux => &["cat", "/proc/sys/kernel/random/boot_id"],
+        System::FreeBsd => &["sysctl", "-n", "kern.boot_id"],
+    };
+    let boot_id = machine.connection.succeed(boot_id).await?;
+    parse(&uname, boot_id.trim()).ok_or_else(|| {
+        Failure::infrastructure(
+            format!("this is no uname: {:?}", uname.trim()),
+            "uname -snrm",
+            "remove what the shell's start-up files print there",
+        )
+    })
 }
 
 /// uname(1) prints what `-snrm` asks for in this order on every system: name,

@@ -68,6 +68,13 @@ impl Failure {
         )
     }
 
+    /// The same in other words.
+    #[must_use]
+    pub fn say(mut self, what: String) -> Self {
+        self.cause.what = what;
+        self
+    }
+
     /// The same with other advice.
     #[must_use]
     pub fn advise(mut self, advice: &str) -> Self {

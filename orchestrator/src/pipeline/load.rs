@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, copy, sink};
 use tokio::task::JoinSet;
 
 use super::connect::{Machine, System};
+use super::deploy::MODULE;
 use super::place::Programs;
 use super::terminate::terminate;
 use super::{Failure, Pipeline};
@@ -136,9 +137,14 @@ async fn load_module(
 ) -> Result<(), Failure> {
     let present = connection.run(&["kldstat", "-q", "-n", "tcpstats"]).await?;
     if present.exit == Exit::Status(0) {
-        connection.succeed(&["kldunload", "tcpstats"]).await?;
+        let unloaded = connection.succeed(&["kldunload", "tcpstats"]).await;
+        unloaded.map_err(|error| {
+            let what = format!("an old module is loaded and can't be unloaded: {error}");
+            let advice = "end what has /dev/tcpstats open (`fstat /dev/tcpstats*`), or reboot it";
+            Failure::from(error).say(what).advise(advice)
+        })?;
     }
-    let module = programs.path("tcpstats.ko");
+    let module = programs.path(MODULE);
     connection
         .succeed(&["kldload", &module])
         .await

@@ -12,6 +12,7 @@ mod connect;
 mod deploy;
 mod facts;
 mod failure;
+mod health;
 mod lines;
 mod load;
 mod lock;
@@ -30,14 +31,17 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+pub(crate) use connect::{Machine, Unreached};
+pub use deploy::Dist;
+pub(crate) use facts::learn;
 pub use failure::Failure;
+pub(crate) use health::{Check, Finding, Grade, examine};
 pub use stop::{Stop, StopReason};
 
 use crate::event::{Body, PlannedTarget, Stage, VmOutcome};
 use crate::event_log::Recorder;
-use crate::inventory::{Deploy, Vm};
+use crate::inventory::Vm;
 use crate::ssh::{Connection, ControlDir};
-use connect::Machine;
 use load::Loaded;
 use place::{Place, Programs};
 
@@ -56,8 +60,10 @@ pub struct Shared {
     pub stop: Stop,
     /// Where connections have their control sockets.
     pub control: ControlDir,
-    /// Folder of what is uploaded, as `make dist` leaves it.
-    pub dist: PathBuf,
+    /// What is uploaded.
+    pub dist: Dist,
+    /// Folder of the source tree that is built on VMs.
+    pub source: PathBuf,
     /// The run's folder here.
     pub artifacts: PathBuf,
     /// How often trouble of the link is tried again.
@@ -154,27 +160,18 @@ impl Pipeline {
     }
 
     async fn in_place(&self, machine: &Machine) -> Result<bool, Failure> {
-        let connection = &machine.connection;
         let facts = self.stage(Stage::Facts, self.facts(machine)).await?;
-        self.stage(Stage::Prepare, self.prepare(connection)).await?;
-        let work = self.local_work().await?;
-        let programs = self
-            .stage(Stage::Deploy, async {
-                match self.vm.deploy {
-                    Deploy::Cross => self.upload(machine, &facts).await,
-                    Deploy::None => self.find_programs(connection).await,
-                }
-            })
+        self.stage(Stage::Health, self.health(machine, &facts))
             .await?;
-        drop(work);
-
+        self.stage(Stage::Prepare, self.prepare(&machine.connection))
+            .await?;
+        let programs = self.deployed(machine, &facts).await?;
         self.loaded(machine, &programs).await
     }
 
     /// Load, test, unload; without `load` where no target uses the device.
     async fn loaded(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
-        let targets = &self.shared.targets;
-        if !targets.iter().any(|t| load::needs_device(&t.target)) {
+        if !self.needs_device() {
             return self.tested(machine, programs).await;
         }
         let mut loaded = Loaded::default();
@@ -188,6 +185,11 @@ impl Pipeline {
         let unloading = self.unload(machine, loaded);
         let unloaded = self.clean_up(machine, Stage::Unload, unloading).await;
         worked.and_then(|passed| unloaded.map(|_| passed))
+    }
+
+    fn needs_device(&self) -> bool {
+        let targets = &self.shared.targets;
+        targets.iter().any(|t| load::needs_device(&t.target))
     }
 
     /// Test, and fetch what that left before an unloading can bring the machine

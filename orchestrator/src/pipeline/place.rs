@@ -5,8 +5,10 @@
 //! lock, lock.holder     kept by whoever drives the VM
 //! deploy/RUN/bin        programs of one run
 //! deploy/RUN/kmod       its C sources
+//! deploy/RUN.partial    the same before it is complete
 //! current -> deploy/RUN the last complete deployment
 //! runs/RUN/output       what the run's targets leave
+//! Cargo.toml, …         the source tree, where it is built there
 //! ```
 //!
 //! All that a run starts there has one of its paths among its arguments, and no
@@ -99,6 +101,12 @@ impl Place {
         format!("{}/{}", self.deployments(), self.run)
     }
 
+    /// This run's deployment before it is complete.
+    #[must_use]
+    pub(super) fn partial_deployment(&self) -> String {
+        format!("{}.partial", self.deployment())
+    }
+
     /// Link to the last complete deployment.
     #[must_use]
     pub(super) fn current(&self) -> String {
@@ -146,6 +154,19 @@ impl Place {
     #[must_use]
     pub(super) fn any_daemon(&self) -> Pattern {
         self.daemon_of("[^/]+")
+    }
+
+    /// Any run's build of the source tree.
+    #[must_use]
+    pub(super) fn builder(&self) -> Pattern {
+        let gone = format!(
+            "{}/(Cargo\\.toml|target/release/(build|deps|kmod-integration pkg_setup)|kmod/tcpstats clean)",
+            escape(&self.dir)
+        );
+        Pattern {
+            asked: format!("^timeout .*{gone}"),
+            gone,
+        }
     }
 
     fn harness_of(&self, run: &str) -> Pattern {

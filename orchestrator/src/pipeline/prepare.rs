@@ -9,7 +9,8 @@ use crate::ssh::Connection;
 
 impl Pipeline {
     pub(super) async fn prepare(&self, connection: &Connection) -> Result<(), Failure> {
-        for pattern in [self.place.any_harness(), self.place.any_daemon()] {
+        let place = &self.place;
+        for pattern in [place.any_harness(), place.any_daemon(), place.builder()] {
             if terminate(connection, &pattern).await? {
                 self.output(
                     Stage::Prepare,

@@ -263,6 +263,10 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
 
     async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
         let decoded = self.decoder.line(line);
+        for field in self.decoder.new_fields() {
+            self.say(format!("the field {field} is unknown here and passed over"))
+                .await;
+        }
         match decoded.map_err(|error| broken_stream(&error, self.tried))? {
             Decoded::Event(event) => {
                 match &event.body {

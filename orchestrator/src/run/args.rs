@@ -56,6 +56,9 @@ pub struct Args {
     /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
+    /// Folder of the source tree, for VMs that build it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) source: PathBuf,
     #[command(flatten)]
     pub(super) outputs: outputs::Outputs,
 }
@@ -111,6 +114,7 @@ impl Args {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             dist: self.dist(),
+            source: self.source.clone(),
             retries: self.retries,
             fail_fast: self.fail_fast,
             jobs: self.jobs,
@@ -119,8 +123,7 @@ impl Args {
     }
 
     pub(super) fn inventory(&self) -> Option<PathBuf> {
-        let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
-        self.inventory.clone().or_else(of_environment)
+        inventory_path(self.inventory.as_deref())
     }
 
     fn dist(&self) -> PathBuf {
@@ -137,10 +140,24 @@ impl Args {
         Overrides {
             targets: self.target.clone().or_else(of_environment),
             category: self.category.clone(),
-            host: variable("FREEBSD_HOST"),
-            dir: variable("FREEBSD_DIR"),
-            deploy: self.deploy,
+            ..overrides_of_place(self.deploy)
         }
+    }
+}
+
+/// The inventory that is `named`, else the environment's.
+pub(crate) fn inventory_path(named: Option<&Path>) -> Option<PathBuf> {
+    let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
+    named.map(Path::to_owned).or_else(of_environment)
+}
+
+/// What the environment says of where VMs are, and how programs come there.
+pub(crate) fn overrides_of_place(deploy: Option<Deploy>) -> Overrides {
+    Overrides {
+        host: variable("FREEBSD_HOST"),
+        dir: variable("FREEBSD_DIR"),
+        deploy,
+        ..Overrides::default()
     }
 }
 
@@ -164,7 +181,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one VM must be allowed".into()),
         Ok(number) => Ok(number),

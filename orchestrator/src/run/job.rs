@@ -18,7 +18,7 @@ use super::signals::Interrupts;
 use crate::event::Body;
 use crate::event_log::{self, WriteError, Writer};
 use crate::inventory::Vm;
-use crate::pipeline::{Missing, Shared, Stop, StopReason};
+use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
 use crate::projection::{Fold, Projection};
 use crate::ssh::ControlDir;
@@ -28,6 +28,8 @@ use crate::ssh::ControlDir;
 pub(crate) struct Settings {
     /// Folder of what is uploaded.
     pub(crate) dist: PathBuf,
+    /// Folder of the source tree, for VMs that build it.
+    pub(crate) source: PathBuf,
     /// How often trouble of the link is tried again.
     pub(crate) retries: usize,
     /// Whether a failure anywhere ends the run.
@@ -112,7 +114,8 @@ impl Job {
             recorder: recorder.clone(),
             stop,
             control,
-            dist: self.settings.dist,
+            dist: Dist::new(self.settings.dist),
+            source: self.settings.source,
             artifacts: self.folder,
             retries: self.settings.retries,
             fail_fast: self.settings.fail_fast,

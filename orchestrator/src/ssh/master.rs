@@ -95,6 +95,7 @@ fn private_dir(base: &Path) -> io::Result<TempDir> {
 pub struct Connection {
     pub(super) session: Arc<Session>,
     address: String,
+    socket: PathBuf,
     /// Ssh's last words, once it has ended.
     lost: watch::Receiver<Option<String>>,
     closing: CancellationToken,
@@ -140,7 +141,8 @@ impl Connection {
             _silence: silence,
         };
         Ok(Self {
-            session: Arc::new(Session::resume_mux(socket.into_boxed_path(), None)),
+            session: Arc::new(Session::resume_mux(socket.clone().into(), None)),
+            socket,
             address: vm.address(),
             lost,
             closing: closing.clone(),
@@ -152,6 +154,16 @@ impl Connection {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The ssh command that goes over this connection and no other, as a
+    /// program takes it that is told its remote shell, such as rsync(1).
+    #[must_use]
+    pub fn rsh(&self) -> String {
+        let socket = self.socket.display();
+        let config = self.socket.with_extension("conf");
+        let config = config.display();
+        format!("ssh -F '{config}' -S '{socket}' -o ControlMaster=no -o ProxyCommand=false")
     }
 
     /// Wait until the connection is gone: ssh's last words.

@@ -291,7 +291,7 @@ impl Connection {
 
     /// ssh lets go of its sessions before it ends itself, so a broken session
     /// is a lost connection if ssh ends soon.
-    async fn lost_soon(&self) -> Option<String> {
+    pub(crate) async fn lost_soon(&self) -> Option<String> {
         timeout(SETTLE, self.lost()).await.ok()
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use orchestrator::event::{Stage, VmOutcome};
 
-use crate::fixture::Lab;
+use crate::fixture::{Lab, Ran};
 
 #[test]
 fn a_deployment_is_complete_current_and_alone() {
@@ -45,6 +45,101 @@ fn large_programs_arrive_whole() {
     assert_eq!(lab.run(&["--target", "good"]).code(), 0);
     let uploaded = lab.vm_dir("a").join("current/bin/tcp-echo");
     assert!(fs::read_to_string(uploaded).unwrap() == script);
+}
+
+/// How many files of how many were sent.
+fn sent(ran: &Ran) -> String {
+    let lines = ran.output("a");
+    let line = lines.iter().find(|line| line.contains("were sent"));
+    line.unwrap()
+        .split(" files were")
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn only_what_changed_is_sent() {
+    let lab = Lab::new(&["a"]);
+    assert_eq!(sent(&lab.run(&["--target", "good"])), "5 of 5");
+    assert_eq!(sent(&lab.run(&["--target", "good"])), "0 of 5");
+    lab.program("tcp-echo", "#!/bin/sh\nexit 7\n");
+    assert_eq!(sent(&lab.run(&["--target", "good"])), "1 of 5");
+    let uploaded = lab.vm_dir("a").join("current/bin/tcp-echo");
+    assert_eq!(fs::read_to_string(uploaded).unwrap(), "#!/bin/sh\nexit 7\n");
+}
+
+#[test]
+fn a_file_that_was_damaged_on_the_vm_is_sent_again() {
+    let lab = Lab::new(&["a"]);
+    lab.run(&["--target", "good"]);
+    let harness = lab.vm_dir("a").join("current/bin/kmod-integration");
+    let good = fs::read_to_string(&harness).unwrap();
+    // The same length, and the same time.
+    let time = fs::metadata(&harness).unwrap().modified().unwrap();
+    fs::write(&harness, good.replace("exit 1", "exit 0")).unwrap();
+    let file = fs::File::options().append(true).open(&harness).unwrap();
+    file.set_modified(time).unwrap();
+
+    let ran = lab.run(&["--target", "failing"]);
+    assert_eq!(ran.code(), 1, "{ran:#?}");
+    assert_eq!(sent(&ran), "1 of 5");
+    assert_eq!(fs::read_to_string(&harness).unwrap(), good);
+}
+
+#[test]
+fn what_is_built_anew_during_a_run_is_not_run() {
+    let lab = Lab::new(&["a"]);
+    // The first command after the folder was read changes what is in it.
+    let program = lab.program_path("tcp-echo");
+    lab.tool(
+        "rm",
+        &format!(
+            "case \"$*\" in *.partial) echo '# new' >>{program:?} ;; esac; exec /bin/rm \"$@\""
+        ),
+    );
+    let ran = lab.run(&["--target", "good"]);
+    assert_eq!(ran.code(), 3, "{ran:#?}");
+    let what = "bin/tcp-echo is not there as it was here";
+    assert_eq!(
+        ran.failure("a"),
+        (VmOutcome::Infrastructure, what.into()),
+        "{ran:#?}"
+    );
+    assert!(!lab.vm_dir("a").join("current").exists());
+}
+
+#[test]
+fn an_old_module_makes_way_or_is_named() {
+    let lab = Lab::new(&["a"]);
+    lab.freebsd();
+    lab.programs_of("freebsd-14-amd64");
+    let log = lab.scratch("log").join("kld");
+    lab.tool("kldstat", "exit 0");
+    lab.tool("kldunload", &format!("echo unload >>{log:?}"));
+    lab.tool("kldload", &format!("echo load >>{log:?}"));
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "unload\nload\nunload\n");
+    assert!(
+        ran.output("a")
+            .contains(&"device: a module of unknown version is loaded; a run unloads it first")
+    );
+
+    lab.tool(
+        "kldunload",
+        "echo 'kldunload: cannot unload: Device busy' >&2; exit 1",
+    );
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 3, "{ran:#?}");
+    let (outcome, what) = ran.failure("a");
+    assert_eq!(outcome, VmOutcome::Infrastructure);
+    assert_eq!(
+        what,
+        "an old module is loaded and can't be unloaded: kldunload: cannot unload: Device busy \
+         (exit status 1)"
+    );
+    assert!(!ran.stages("a").contains(&Stage::Test));
 }
 
 #[test]

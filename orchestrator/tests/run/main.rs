@@ -10,8 +10,10 @@
     reason = "a test that can't go on fails, and helpers of tests are tests"
 )]
 
+mod build;
 mod connect;
 mod deploy;
+mod doctor;
 mod fixture;
 mod lock;
 mod resume;

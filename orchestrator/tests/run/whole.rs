@@ -21,6 +21,7 @@ fn three_vms_pass_at_once() {
                 Stage::Connect,
                 Stage::Lock,
                 Stage::Facts,
+                Stage::Health,
                 Stage::Prepare,
                 Stage::Deploy,
                 Stage::Test,
@@ -91,7 +92,7 @@ fn types_of_a_later_test_binary_are_told_once() {
     let ran = lab.run(&["--target", "unknown_type"]);
     assert_eq!(ran.code(), 0, "{ran:#?}");
     assert_eq!(
-        ran.output("a"),
+        ran.output_in("a", Stage::Test),
         ["events of type \"weather\" are unknown here and passed over"]
     );
 }
@@ -101,7 +102,7 @@ fn a_flood_of_complaints_is_bounded() {
     let lab = Lab::new(&["a"]);
     let ran = lab.run(&["--target", "complaining"]);
     assert_eq!(ran.code(), 0, "{ran:#?}");
-    let lines = ran.output("a");
+    let lines = ran.output_in("a", Stage::Test);
     assert_eq!(lines.len(), 1001);
     assert_eq!(lines[999], "too much");
     assert_eq!(

@@ -54,12 +54,12 @@ macro_rules! same_command {
     ($command:ident $freebsd:literal $linux:literal) => {
         const _: () = assert!(
             $command
-        == if cfg!(target_os = "linux") {
+                == if cfg!(target_os = "linux") {
                     $linux
                 } else {
                     $freebsd
                 },
-            stringify!($command is not $freebsd on FreeBSD, $linux on Linux)
+    stringify!($command is not $freebsd on FreeBSD, $linux on Linux)
         );
     };
 }

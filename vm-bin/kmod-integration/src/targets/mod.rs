@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The targets: what one call of the test binary runs.
 
+mod builds;
 mod compile_tests;
 mod live_integration;
+mod making;
+mod parser_cost;
+mod pkg_setup;
 mod session;
 
 use std::io::Stdout;
@@ -17,6 +21,8 @@ pub(crate) enum Kind {
     Compile,
     /// Root and the device.
     Live,
+    /// Root and a network, where something is missing.
+    SetUp,
     /// What the targets that it runs need.
     Several,
 }
@@ -35,12 +41,12 @@ pub(crate) struct Target {
 pub(crate) type Run = fn(&Session<Stdout>, &str) -> Result<(), TargetError>;
 
 /// Every target, in the order in which those that run several run them.
-static TARGETS: [Target; 7] = [
+static TARGETS: [Target; 12] = [
     Target {
         name: "unit",
         kind: Kind::Compile,
         about: "C unit tests of the portable core, compiled here",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "memcheck",
@@ -52,19 +58,43 @@ static TARGETS: [Target; 7] = [
         name: "asan",
         kind: Kind::Compile,
         about: "the same under AddressSanitizer and UBSan",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "ubsan",
         kind: Kind::Compile,
         about: "the same under UBSan alone",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "bench",
         kind: Kind::Compile,
-        about: "ns per call of the filter parser, 11 workloads",
-        run: compile_tests::bench,
+        about: "time of the filter parser's calls, 11 workloads",
+        run: parser_cost::bench,
+    },
+    Target {
+        name: "callgrind",
+        kind: Kind::Compile,
+        about: "instructions of the filter parser's calls, and their profile",
+        run: parser_cost::callgrind,
+    },
+    Target {
+        name: "kmod",
+        kind: Kind::Compile,
+        about: "the kernel module compiles: here on FreeBSD, else cross-compiled",
+        run: builds::kmod,
+    },
+    Target {
+        name: "bench_read",
+        kind: Kind::Compile,
+        about: "the benchmark of the read path compiles",
+        run: builds::bench_read,
+    },
+    Target {
+        name: "gen_conn",
+        kind: Kind::Compile,
+        about: "the generator of connections compiles",
+        run: builds::gen_conn,
     },
     Target {
         name: "all",
@@ -77,6 +107,12 @@ static TARGETS: [Target; 7] = [
         kind: Kind::Live,
         about: "filter tests on the device, with real connections",
         run: live_integration::run,
+    },
+    Target {
+        name: "pkg_setup",
+        kind: Kind::SetUp,
+        about: "install what the targets that compile need; a second time it does nothing",
+        run: pkg_setup::run,
     },
 ];
 

@@ -10,6 +10,10 @@
 )]
 
 mod command;
+mod compile;
+mod killed;
 mod live;
+mod pkg_setup;
+mod schema;
 mod support;
 mod unit;

@@ -17,6 +17,8 @@ use tcpstats::paths::MOUNT_VARIABLE;
 use tcpstats::sysctl::Sysctl;
 use tempfile::TempDir;
 
+use crate::schema;
+
 /// How long a condition may take to come true.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -46,12 +48,14 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    /// The stream of events, which must be whole: hello, no gap, bye.
+    /// The stream of events, which must be whole: hello, no gap, bye; and each as
+    /// the schema has it.
     pub(crate) fn events(&self) -> Vec<Body> {
         let mut decoder = Decoder::new();
         let events = self
             .stdout
             .lines()
+            .inspect(|line| assert_eq!(schema::fault(line), None, "{line}"))
             .map(|line| match decoder.line(line.as_bytes()) {
                 Ok(Decoded::Event(event)) => event.body,
                 other => panic!("{line}: {other:?}"),
