@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{doctor, lab, reference, replay, run};
+use crate::{doctor, lab, reference, replay, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Run(Box<run::Args>),
     /// See whether VMs are fit for a run, and say what mends them
     Doctor(doctor::Args),
+    /// Run targets on a schedule and on request, and serve what came of it
+    Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
     /// Have real test hosts on this machine, without any VM
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Doctor(args) => doctor::main(&args),
+        Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

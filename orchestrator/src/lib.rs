@@ -24,5 +24,6 @@ pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod scrape;
+pub mod serve;
 pub mod ssh;
 mod tell;
