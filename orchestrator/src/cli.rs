@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{doctor, lab, reference, replay, run, serve};
+use crate::{analyze, doctor, lab, reference, replay, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// Find the changes of any series of measurements
+    Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
     Lab(lab::cli::Args),
     /// Print what makes a shell complete this program's arguments
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),
         Command::Man(args) => reference::pages(&args, Cli::command()),

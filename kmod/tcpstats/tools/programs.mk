@@ -15,7 +15,7 @@ LOAD = args.o connections.o holder.o
 LIMITS = args.o connections.o device.o holder.o limits.o nodes.o tap.o
 OBJECTS = $(CORE) $(LIMITS) $(TOOLS:=.o)
 
-VPATH = $(SOURCE):$(SOURCE)/../core:$(SOURCE)/../test
+VPATH = $(SOURCE):$(SOURCE)/../core:$(SOURCE)/../test:$(SOURCE)/test
 .SUFFIXES:
 .SUFFIXES: .c .o
 .PHONY: all force
@@ -35,6 +35,9 @@ gen_connections: gen_connections.o $(LOAD)
 
 test_dos_limits: test_dos_limits.o $(LIMITS) $(CORE)
 	$(COMPILE) -o $@ $@.o $(LIMITS) $(CORE)
+
+broken_promise.so: broken_promise.c command
+	$(COMPILE) -fPIC -shared -o $@ $(SOURCE)/test/broken_promise.c
 
 .c.o:
 	$(COMPILE) -MMD -MP -c -o $@ $<

@@ -14,6 +14,7 @@ mod facts;
 mod failure;
 mod health;
 mod lines;
+mod live;
 mod load;
 mod lock;
 mod place;
@@ -36,6 +37,7 @@ pub use deploy::Dist;
 pub(crate) use facts::learn;
 pub use failure::Failure;
 pub(crate) use health::{Check, Finding, Grade, examine};
+pub use live::Live;
 pub use stop::{Stop, StopReason};
 
 use crate::event::{Body, PlannedTarget, Stage, VmOutcome};
@@ -52,6 +54,8 @@ pub struct Shared {
     pub run: String,
     /// What each VM runs, in this order.
     pub targets: Vec<PlannedTarget>,
+    /// What the live targets are told.
+    pub live: Live,
     /// Says to others who holds a VM's lock; one line.
     pub holder: String,
     /// The run's log.

@@ -148,10 +148,10 @@ impl Pipeline {
         follower: &mut Follower<'_, impl Stream<Item = Line>>,
     ) -> Result<(), Failure> {
         let tried = follower.tried;
+        let limit = self.limit(follower.target);
         // One future throughout: giving up in the middle of an event would
         // lose it.
         let mut following = pin!(follower.follow());
-        let limit = self.vm.limits.stage(Stage::Test);
         let failure = tokio::select! {
             ended = &mut following => return ended,
             () = sleep(limit) => Failure::timed_out(tried, limit, Stage::Test.as_str()),
@@ -171,8 +171,13 @@ impl Pipeline {
         Err(failure)
     }
 
+    /// The longest that a target may take.
+    fn limit(&self, target: &str) -> Duration {
+        self.vm.limits.stage(Stage::Test) + self.shared.live.soak_of(target)
+    }
+
     fn harness_argv(&self, programs: &Programs, target: &PlannedTarget) -> Vec<String> {
-        let limit = self.vm.limits.stage(Stage::Test) + BACKSTOP;
+        let limit = self.limit(&target.target) + BACKSTOP;
         let mut argv = vec![
             "timeout".to_owned(),
             "-k".to_owned(),
@@ -191,6 +196,7 @@ impl Pipeline {
         for (flag, value) in [
             ("--format", "json"),
             ("--tcp-echo", &programs.path("tcp-echo")),
+            ("--exporter", &programs.path("tcpstats-exporter")),
             ("--kmod-src", &programs.kmod_src),
             (
                 "--output-dir",
@@ -200,6 +206,7 @@ impl Pipeline {
             argv.push(flag.to_owned());
             argv.push(value.to_owned());
         }
+        argv.extend(self.shared.live.arguments());
         if target.category != ALL {
             argv.push("--category".to_owned());
             argv.push(target.category.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::inventory::Deploy;
 use crate::outputs;
+use crate::pipeline::Live;
 use crate::plan::{Overrides, Selection};
 use crate::run::job::Settings;
 use crate::runs::{self, NoRunsDir};
@@ -44,6 +45,14 @@ pub struct Args {
 /// How VMs are driven, whichever run it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Driving {
+    /// How many connections the live targets open; live_bench takes several, as in 1000,100000
+    /// [default: theirs]
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Vec<u32>,
+    /// How long live_soak goes on, as in 90s or 2h [default: 1h, and 1m as a part of live_all]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    duration: Option<Duration>,
     /// How the programs come to the VMs [default: the inventory's]
     #[arg(long)]
     deploy: Option<Deploy>,
@@ -137,6 +146,7 @@ impl Driving {
         Settings {
             dist: self.dist(),
             source: self.source.clone(),
+            live: self.live(),
             retries: self.retries,
             fail_fast,
             jobs: self.jobs,
@@ -152,6 +162,13 @@ impl Driving {
         let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
         let named = self.dist.clone().or_else(of_environment);
         named.unwrap_or_else(|| PathBuf::from("dist"))
+    }
+
+    fn live(&self) -> Live {
+        Live {
+            connections: self.connections.clone(),
+            duration: self.duration,
+        }
     }
 
     /// What stands over the inventory, whatever is run.

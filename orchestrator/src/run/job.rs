@@ -18,7 +18,7 @@ use super::signals::Interrupts;
 use crate::event::Body;
 use crate::event_log::{self, WriteError, Writer};
 use crate::inventory::Vm;
-use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
+use crate::pipeline::{Dist, Live, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
 use crate::projection::{Fold, Projection};
 use crate::ssh::ControlDir;
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) dist: PathBuf,
     /// Folder of the source tree, for VMs that build it.
     pub(crate) source: PathBuf,
+    /// What the live targets are told.
+    pub(crate) live: Live,
     /// How often trouble of the link is tried again.
     pub(crate) retries: usize,
     /// Whether a failure anywhere ends the run.
@@ -111,6 +113,7 @@ impl Job {
         let shared = Shared {
             holder: holder(&self.run),
             targets: self.plan.targets.clone(),
+            live: self.settings.live,
             recorder: recorder.clone(),
             stop,
             control,

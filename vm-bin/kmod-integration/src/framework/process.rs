@@ -157,6 +157,11 @@ impl Process {
         }
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn check(
         &self,
         wanted: &'static str,

@@ -182,7 +182,6 @@ impl<W: Write> Report<W> {
     }
 
     /// An exporter listens.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn exporter(&mut self, address: SocketAddr) -> Result<(), ReportError> {
         self.say(Body::Exporter {
             address: address.to_string(),

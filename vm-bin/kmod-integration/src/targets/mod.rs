@@ -3,11 +3,19 @@
 
 mod builds;
 mod compile_tests;
+mod dos_protection;
+mod dtrace_probes;
+mod kmod_lifecycle;
+mod live_all;
 mod live_integration;
 mod making;
 mod parser_cost;
 mod pkg_setup;
+mod read_bench;
+mod series;
 mod session;
+mod soak;
+mod sysctl_counters;
 
 use std::io::Stdout;
 use std::str::FromStr;
@@ -41,7 +49,7 @@ pub(crate) struct Target {
 pub(crate) type Run = fn(&Session<Stdout>, &str) -> Result<(), TargetError>;
 
 /// Every target, in the order in which those that run several run them.
-static TARGETS: [Target; 12] = [
+static TARGETS: [Target; 19] = [
     Target {
         name: "unit",
         kind: Kind::Compile,
@@ -103,10 +111,52 @@ static TARGETS: [Target; 12] = [
         run: |session, _| all_of(Kind::Compile, session),
     },
     Target {
+        name: "live_smoke",
+        kind: Kind::Live,
+        about: "load, defaults, read and unload, 20 times; nothing is left",
+        run: kmod_lifecycle::run,
+    },
+    Target {
+        name: "live_bench",
+        kind: Kind::Live,
+        about: "time of reading 1,000 to 100,000 real connections, 7 workloads",
+        run: read_bench::run,
+    },
+    Target {
+        name: "live_stats",
+        kind: Kind::Live,
+        about: "the counters add up after each kind of filter and under readers",
+        run: sysctl_counters::run,
+    },
+    Target {
+        name: "live_dtrace",
+        kind: Kind::Live,
+        about: "the 7 DTrace probes fire with plausible arguments (FreeBSD)",
+        run: dtrace_probes::run,
+    },
+    Target {
+        name: "live_dos",
+        kind: Kind::Live,
+        about: "limits of descriptors, time and readers; signals",
+        run: dos_protection::run,
+    },
+    Target {
         name: "live_integration",
         kind: Kind::Live,
         about: "filter tests on the device, with real connections",
         run: live_integration::run,
+    },
+    Target {
+        name: "live_soak",
+        kind: Kind::Live,
+        about: "connections stand for an hour: no loss, no growth",
+        run: soak::run,
+    },
+    Target {
+        name: "live_all",
+        kind: Kind::Several,
+        about: "every live target, with one exporter beside them",
+        run: live_all::run,
     },
     Target {
         name: "pkg_setup",

@@ -14,7 +14,8 @@ fn wrong_use_is_one_line_with_the_way_out_and_status_2() {
         (
             vec!["no_such_target"],
             "kmod-integration: unknown target 'no_such_target', there are: unit, \
-             memcheck, asan, ubsan, bench, callgrind, kmod, bench_read, gen_conn, all, live_integration, \
+             memcheck, asan, ubsan, bench, callgrind, kmod, bench_read, gen_conn, all, live_smoke, \
+             live_bench, live_stats, live_dtrace, live_dos, live_integration, live_soak, live_all, \
              pkg_setup",
         ),
         (
@@ -76,7 +77,14 @@ fn the_list_names_each_target_and_test() {
             "bench_read",
             "gen_conn",
             "all",
+            "live_smoke",
+            "live_bench",
+            "live_stats",
+            "live_dtrace",
+            "live_dos",
             "live_integration",
+            "live_soak",
+            "live_all",
             "pkg_setup"
         ]
     );
