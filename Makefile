@@ -39,8 +39,12 @@ build: ## build every program, optimised
 
 .PHONY: dist
 dist: build dist-sources ## gather in dist/ what the orchestrator brings to a Linux VM
+	@$(TOOLS) --silent CC=gcc
 	@mkdir -p $(DIST)
 	@install -m 755 $(addprefix target/release/,$(LINUX_PROGRAMS)) $(DIST)/
+	@for tool in $$($(TOOLS) --silent list); do \
+		install -m 755 kmod/tcpstats/build/tools/$$tool $(DIST)/ || exit 1; \
+	done
 
 .PHONY: dist-sources
 dist-sources:
@@ -60,7 +64,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
-	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/*.8)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
@@ -115,12 +119,14 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure filter parser, tcp-echo and scrapes, up to 100,000 sockets
+bench: ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
 	$(CARGO) build --release -p tcpstatsd --locked
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
+	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean
 clean: ## remove what was built

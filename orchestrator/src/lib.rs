@@ -7,6 +7,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)] // see `tell`
 
+pub mod analyze;
 pub mod cli;
 pub mod doctor;
 pub mod event;
@@ -19,9 +20,11 @@ pub mod outputs;
 pub mod pipeline;
 pub mod plan;
 pub mod projection;
+pub mod reference;
 pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod scrape;
+pub mod serve;
 pub mod ssh;
 mod tell;

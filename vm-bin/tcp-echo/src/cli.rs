@@ -10,6 +10,12 @@ use crate::client::Traffic;
 use crate::worker::MAX_WORKERS;
 
 /// Many real TCP connections: an echo server, and a client that verifies every byte.
+///
+/// A connection takes one descriptor and about 1.6 kB of memory at each end, and on Linux some 4 kB
+/// of the kernel's. On Linux RLIMIT_NOFILE bounds each of the threads, not the process.
+///
+/// Exit status: 0 all went well, 1 something failed while running, 2 wrong use, 3 the machine lacks
+/// what was asked for (descriptors, ports, addresses, memory).
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -135,6 +141,8 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -191,5 +199,29 @@ mod tests {
         ] {
             assert!(client(&wrong).is_err(), "{wrong:?} accepted");
         }
+    }
+
+    /// Every long option, of all commands.
+    fn options(command: &clap::Command) -> BTreeSet<String> {
+        let own = command.get_arguments().filter_map(clap::Arg::get_long);
+        let own = own.map(str::to_owned);
+        own.chain(command.get_subcommands().flat_map(options))
+            .collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_option_and_no_other() {
+        let mut command = Arguments::command();
+        command.build();
+        let requests = include_str!("../man/tcp-echo.1")
+            .lines()
+            .filter(|line| line.contains("Fl "));
+        let words = requests.flat_map(str::split_whitespace);
+        let documented: BTreeSet<String> = words
+            .filter_map(|word| word.strip_prefix('-'))
+            .filter(|option| option.len() > 1)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(options(&command), documented);
     }
 }
