@@ -19,7 +19,7 @@ const PORT_RANGE: &str = if cfg!(target_os = "freebsd") {
 
 /// What else than the limit's own value lets a process hold more.
 const DESCRIPTORS_ADVICE: &str = if cfg!(target_os = "linux") {
-    " or allow more --workers, which have a table each"
+    " or allow more --workers (256 at most), which have a table each"
 } else {
     " and kern.maxfilesperproc, or spread the connections over several processes"
 };
