@@ -24,6 +24,27 @@ pub struct Args {
     /// Which categories of tests, as in A,B,D [default: all]
     #[arg(long, value_name = "LETTERS")]
     category: Option<String>,
+    #[command(flatten)]
+    pub(super) driving: Driving,
+    /// End the whole run as soon as a target failed or a VM was lost
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Where /metrics is served meanwhile; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
+    pub(super) listen: SocketAddr,
+    /// Go on serving /metrics for so long after the run
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) linger: Option<Duration>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) outputs: outputs::Outputs,
+}
+
+/// How VMs are driven, whichever run it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Driving {
     /// How many connections the live targets open; live_bench takes several, as in 1000,100000
     /// [default: theirs]
     #[arg(long, value_name = "N[,N…]", value_delimiter = ',',
@@ -38,24 +59,12 @@ pub struct Args {
     /// How many VMs may be connected to or moving files at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     jobs: usize,
-    /// The longest that the whole run may take, as in 90s or 1h 30m
+    /// The longest that a whole run may take, as in 90s or 1h 30m
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     timeout: Option<Duration>,
     /// How often connecting is tried again where that can help
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: usize,
-    /// End the whole run as soon as a target failed or a VM was lost
-    #[arg(long)]
-    fail_fast: bool,
-    /// Where /metrics is served meanwhile; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
-    pub(super) listen: SocketAddr,
-    /// Go on serving /metrics for so long after the run
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(super) linger: Option<Duration>,
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
@@ -67,9 +76,7 @@ pub struct Args {
     dist: Option<PathBuf>,
     /// Folder of the source tree, for VMs that build it
     #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(super) source: PathBuf,
-    #[command(flatten)]
-    pub(super) outputs: outputs::Outputs,
+    source: PathBuf,
 }
 
 /// Which VMs: exactly one of the three ways to say so.
@@ -111,28 +118,43 @@ impl Args {
         self.which.resume.as_deref()
     }
 
+    pub(super) fn overrides(&self) -> Overrides {
+        let of_environment = || {
+            let list = variable("INTEGRATION_TARGET")?;
+            Some(list.split(',').map(str::to_owned).collect())
+        };
+        Overrides {
+            targets: self.target.clone().or_else(of_environment),
+            category: self.category.clone(),
+            ..self.driving.overrides()
+        }
+    }
+}
+
+impl Driving {
     /// # Errors
     /// Where none is named and the user has no home.
-    pub(super) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
+    pub(crate) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
         match &self.runs_dir {
             Some(dir) => Ok(dir.clone()),
             None => runs::default_dir(),
         }
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    /// With `fail_fast`, a failure anywhere ends the run.
+    pub(crate) fn settings(&self, fail_fast: bool) -> Settings {
         Settings {
             dist: self.dist(),
             source: self.source.clone(),
             live: self.live(),
             retries: self.retries,
-            fail_fast: self.fail_fast,
+            fail_fast,
             jobs: self.jobs,
             timeout: self.timeout,
         }
     }
 
-    pub(super) fn inventory(&self) -> Option<PathBuf> {
+    pub(crate) fn inventory(&self) -> Option<PathBuf> {
         inventory_path(self.inventory.as_deref())
     }
 
@@ -149,16 +171,9 @@ impl Args {
         }
     }
 
-    pub(super) fn overrides(&self) -> Overrides {
-        let of_environment = || {
-            let list = variable("INTEGRATION_TARGET")?;
-            Some(list.split(',').map(str::to_owned).collect())
-        };
-        Overrides {
-            targets: self.target.clone().or_else(of_environment),
-            category: self.category.clone(),
-            ..overrides_of_place(self.deploy)
-        }
+    /// What stands over the inventory, whatever is run.
+    pub(crate) fn overrides(&self) -> Overrides {
+        overrides_of_place(self.deploy)
     }
 }
 

@@ -18,6 +18,7 @@ mod fixture;
 mod lock;
 mod resume;
 mod scrape;
+mod serve;
 mod stop;
 mod stream;
 mod usage;
