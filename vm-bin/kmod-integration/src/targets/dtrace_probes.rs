@@ -98,17 +98,16 @@ pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), Targ
                 Command::new("dtrace").args(["-l", "-P", "tcpstats"]),
             )?)
         })?;
-        let mut firings = Err("dtrace(1) was not asked".to_owned());
+        let mut firings = None;
         for probe in &PROBES {
             let id = probe.name.replace(':', "-");
             let title = format!("{} fires with {}", probe.name, probe.arguments);
-            let is_first = matches!(&firings, Err(reason) if reason.ends_with("was not asked"));
             series.test(&id, &title, || {
                 demand_dtrace()?;
-                if is_first {
-                    firings = watch(session).map_err(|ending| message(&ending));
-                }
-                match &firings {
+                // The first test has all of them watched.
+                let watched = firings
+                    .get_or_insert_with(|| watch(session).map_err(|ending| message(&ending)));
+                match watched {
                     Ok(firings) => judge(firings, probe),
                     Err(reason) => Err(Ending::failed(reason.clone())),
                 }

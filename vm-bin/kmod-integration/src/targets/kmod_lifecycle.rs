@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `live_smoke`: the device's life from load to unload, many times over.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
 use tcpstats::device::Device;
@@ -20,8 +20,7 @@ const LIVES: usize = 20;
 
 /// Load, look, read and unload; at last everything is as it was found.
 pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
-    let module = Module::take(&session.options.kmod_src, &session.restorer)
-        .map_err(|error| TargetError::Lacking(error.to_string()))?;
+    let module = Module::take(&session.options.kmod_src, &session.restorer)?;
     Series::run(session, name, LIVES + 2, |series| {
         // It is as before when the target has finished.
         let module = module;
@@ -83,10 +82,9 @@ fn demand_defaults() -> Result<(), Ending> {
 
 /// A read finds a socket of this program, and is counted.
 fn read_own_listener() -> TestResult {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (at, _listener) =
-        listener.map_err(|error| Ending::failed(format!("failed to listen: {error}")))?;
+    let failed = |error: io::Error| Ending::failed(format!("failed to listen: {error}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+    let at = listener.local_addr().map_err(failed)?;
     let filter = Filter::new()
         .local_ports([at.port()])
         .include([State::Listen]);
