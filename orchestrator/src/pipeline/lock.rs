@@ -9,6 +9,7 @@ use openssh::{ChildStdin, ChildStdout};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::connect::{Machine, System};
+use super::terminate::terminate;
 use super::{Failure, Pipeline};
 use crate::ssh::remote::{Handle, Process, beginning, last_line};
 use crate::ssh::{Connection, Exit, RemoteError};
@@ -43,12 +44,41 @@ impl Lock<'_> {
     }
 }
 
+/// Why a lock was not taken.
+enum NotTaken {
+    /// Somebody has it: the last that they wrote.
+    Held(String),
+    Failed(Failure),
+}
+
+impl From<RemoteError> for NotTaken {
+    fn from(error: RemoteError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl Pipeline {
     pub(super) async fn lock<'m>(&self, machine: &'m Machine) -> Result<Lock<'m>, Failure> {
         let connection = &machine.connection;
         connection
             .succeed(&["mkdir", "-p", "--", self.place.dir()])
             .await?;
+        match self.take(machine).await {
+            Ok(lock) => return Ok(lock),
+            // Ours, by a connection that is lost here and that the VM's sshd
+            // has not noticed yet.
+            Err(NotTaken::Held(holder)) if holder == self.shared.holder => {
+                terminate(connection, &self.place.lock_keeper()).await?;
+            }
+            Err(error) => return Err(self.explained(error)),
+        }
+        self.take(machine)
+            .await
+            .map_err(|error| self.explained(error))
+    }
+
+    async fn take<'m>(&self, machine: &'m Machine) -> Result<Lock<'m>, NotTaken> {
+        let connection = &machine.connection;
         let (lock, holder) = (self.place.lock(), self.place.lock_holder());
         let argv: Vec<&str> = match machine.system {
             System::Linux => vec!["flock", "-n", "-E", "75", &lock, "tee", &holder],
@@ -71,7 +101,10 @@ impl Pipeline {
         drop(stdin);
         let stderr = beginning(stderr).await;
         match connection.wait(handle).await? {
-            Exit::Status(HELD) => Err(self.held(connection).await),
+            Exit::Status(HELD) => {
+                let said = connection.run(&["cat", "--", &holder]).await?;
+                Err(NotTaken::Held(last_line(&said.stdout).to_owned()))
+            }
             exit => Err(RemoteError::Failed {
                 tried: argv.join(" "),
                 exit,
@@ -81,13 +114,11 @@ impl Pipeline {
         }
     }
 
-    async fn held(&self, connection: &Connection) -> Failure {
-        let holder = connection
-            .run(&["cat", "--", &self.place.lock_holder()])
-            .await;
-        let holder = match &holder {
-            Ok(said) if !said.stdout.trim().is_empty() => last_line(&said.stdout),
-            _ => "someone who left no name",
+    fn explained(&self, error: NotTaken) -> Failure {
+        let holder = match error {
+            NotTaken::Failed(failure) => return failure,
+            NotTaken::Held(holder) if holder.is_empty() => "someone who left no name".into(),
+            NotTaken::Held(holder) => holder,
         };
         Failure::infrastructure(
             format!("the VM is locked by {holder}"),

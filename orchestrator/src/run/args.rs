@@ -30,9 +30,15 @@ pub struct Args {
     /// The longest that the whole run may take, as in 90s or 1h 30m
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub(super) timeout: Option<Duration>,
-    /// How often connecting is tried again where that can help
+    /// How often trouble of the link is tried again: connecting, and all before the tests
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) retries: usize,
+    /// How often a target is run again in which tests failed; those that pass then are flaky
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) retry_tests: u32,
+    /// Reset a VM that is lost or has panicked, and run the targets that are left
+    #[arg(long)]
+    pub(super) recover: bool,
     /// End the whole run as soon as a target failed or a VM was lost
     #[arg(long)]
     pub(super) fail_fast: bool,

@@ -162,6 +162,8 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
         source: args.source.clone(),
         artifacts: folder,
         retries: args.retries,
+        retry_tests: args.retry_tests,
+        recover: args.recover,
         fail_fast: args.fail_fast,
         local_work: Semaphore::new(args.jobs),
         run: run.clone(),

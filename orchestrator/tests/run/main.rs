@@ -10,8 +10,12 @@
     reason = "a test that can't go on fails, and helpers of tests are tests"
 )]
 
+mod again;
+mod bounds;
 mod build;
 mod connect;
+mod console;
+mod cut;
 mod deploy;
 mod doctor;
 mod fixture;
@@ -19,5 +23,6 @@ mod lock;
 mod scrape;
 mod stop;
 mod stream;
+mod table;
 mod usage;
 mod whole;
