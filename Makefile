@@ -8,9 +8,11 @@ TOOLS := $(MAKE) --no-print-directory -C kmod/tcpstats/tools
 KERNEL_TEST := $(MAKE) --no-print-directory -C kmod/tcpstats/kernel-test
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
 DIST := dist/linux-$(ARCH)
-VM_BINARIES := kmod-integration tcp-echo tcpstats tcpstats-exporter tcpstatsd
+# The programs of a test machine; FreeBSD's kernel has the device itself.
+VM_PROGRAMS := kmod-integration tcp-echo tcpstats tcpstats-exporter
+LINUX_PROGRAMS := $(VM_PROGRAMS) tcpstatsd
 # What compiling on a test machine takes.
-KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core freebsd test tools
+KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test tools
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
@@ -18,7 +20,7 @@ SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -pr
 
 .PHONY: help
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: setup
 setup: ## install what building, testing and the lab need (Debian)
@@ -29,22 +31,25 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust freebsd-module test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools freebsd test-demo ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
 	$(CARGO) build --release --workspace --locked
 
 .PHONY: dist
-dist: build ## gather in dist/ what the orchestrator brings to a Linux VM
+dist: build dist-sources ## gather in dist/ what the orchestrator brings to a Linux VM
 	@mkdir -p $(DIST)
-	@install -m 755 $(addprefix target/release/,$(VM_BINARIES)) $(DIST)/
+	@install -m 755 $(addprefix target/release/,$(LINUX_PROGRAMS)) $(DIST)/
+
+.PHONY: dist-sources
+dist-sources:
 	@rm -rf dist/kmod && mkdir -p dist/kmod/tcpstats
 	@cp -R $(addprefix kmod/tcpstats/,$(KMOD_SOURCES)) dist/kmod/tcpstats/
 
 .PHONY: freebsd
-freebsd: freebsd-module ## cross-build everything for FreeBSD 14 and 15 into dist/
-	@scripts/freebsd-rust.sh
+freebsd: freebsd-module dist-sources ## cross-build everything for FreeBSD 14 and 15 into dist/
+	@scripts/freebsd-programs.sh $(VM_PROGRAMS)
 
 .PHONY: freebsd-module
 freebsd-module: setup ## cross-build and check the kernel module alone
@@ -55,7 +60,7 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	$(CARGO) fmt --all --check
 	clang-format-14 --dry-run -Werror $(C_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
-	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/*)
+	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
@@ -71,11 +76,19 @@ test-c: ## the C core's tests: gcc and clang, sanitizers, valgrind
 	$(KTEST) asan CC=clang-14
 	$(KTEST) ubsan CC=clang-14
 	$(KTEST) memcheck CC=gcc
+	@# FreeBSD's make, which reads these files there.
+	bmake -C kmod/tcpstats/test unit CC=clang-14 OBJDIR=../build/bmake
+	bmake -C kmod/tcpstats/tools all CC=clang-14 OBJDIR=../build/bmake-tools
 
 .PHONY: tools
 tools: ## the C tools: read the device, measure, load the host, try the limits
 	$(TOOLS) CC=clang-14 OBJDIR=../build/tools-clang-14
 	$(TOOLS) CC=gcc
+
+.PHONY: test-tools
+test-tools: tools ## the C tools against the device, with real connections, as root
+	$(CARGO) build --workspace --locked
+	$(TOOLS) check CC=gcc TCPSTATSD=$(abspath target/debug/tcpstatsd)
 
 .PHONY: fuzz
 fuzz: ## fuzz parser, ioctl filter and device calls, FUZZ_TIME (60) s each
@@ -102,9 +115,14 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure the filter parser: ns and instructions a call
+bench: ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
+	$(KERNEL_TEST) bench CC=gcc
+	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) build --release -p tcpstatsd --locked
+	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
+	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean
 clean: ## remove what was built

@@ -4,8 +4,8 @@
  * Where each field of each structure is that crosses a boundary: between the
  * device and its readers, and between the C core and the Rust crate that calls
  * it.  This is the one table of it.  In C the headers that declare the
- * structures assert it; the build script of vm-bin/tcpstats reads the entries,
- * one a line, and asserts them in Rust.
+ * structures assert it; in Rust vm-bin/tcpstats does, whose build script reads
+ * the entries, one a line, by vm-bin/c-layout.
  */
 #ifndef _TCPSTATS_LAYOUT_H_
 #define _TCPSTATS_LAYOUT_H_
@@ -21,8 +21,8 @@
 		sizeof(((struct structure *)NULL)->field) == (size),    \
 	    #field " is not at " #offset ", of " #size " bytes")
 /* And the group of fields that it belongs to. */
-#define TCPSTATS_ASSERT_RECORD_FIELD(field, offset, size, group) \
-	TCPSTATS_ASSERT_FIELD(tcpstats_record, field, offset, size)
+#define TCPSTATS_ASSERT_GROUP_FIELD(structure, field, offset, size, group) \
+	TCPSTATS_ASSERT_FIELD(structure, field, offset, size)
 
 /* The ioctl(2) command's number, on FreeBSD and on Linux. */
 #if defined(__linux__) && !defined(_KERNEL)
@@ -33,66 +33,66 @@
 	_Static_assert((command) == (freebsd), #command " is not " #freebsd)
 #endif
 
-#define TCPSTATS_RECORD_LAYOUT(SIZE, RECORD_FIELD)          \
-	SIZE(tcpstats_record, 320);                         \
-	RECORD_FIELD(tsr_version, 0, 4, HEADER);            \
-	RECORD_FIELD(tsr_len, 4, 4, HEADER);                \
-	RECORD_FIELD(tsr_flags, 8, 4, HEADER);              \
-	RECORD_FIELD(tsr_pad0, 12, 4, UNUSED);              \
-	RECORD_FIELD(tsr_af, 16, 1, IDENTITY);              \
-	RECORD_FIELD(tsr_pad1, 17, 3, UNUSED);              \
-	RECORD_FIELD(tsr_local_port, 20, 2, IDENTITY);      \
-	RECORD_FIELD(tsr_remote_port, 22, 2, IDENTITY);     \
-	RECORD_FIELD(tsr_local_addr, 24, 16, IDENTITY);     \
-	RECORD_FIELD(tsr_remote_addr, 40, 16, IDENTITY);    \
-	RECORD_FIELD(tsr_state, 56, 4, STATE);              \
-	RECORD_FIELD(tsr_flags_tcp, 60, 4, STATE);          \
-	RECORD_FIELD(tsr_snd_cwnd, 64, 4, CONGESTION);      \
-	RECORD_FIELD(tsr_snd_ssthresh, 68, 4, CONGESTION);  \
-	RECORD_FIELD(tsr_snd_wnd, 72, 4, CONGESTION);       \
-	RECORD_FIELD(tsr_rcv_wnd, 76, 4, CONGESTION);       \
-	RECORD_FIELD(tsr_maxseg, 80, 4, CONGESTION);        \
-	RECORD_FIELD(tsr_cc, 84, 16, NAMES);                \
-	RECORD_FIELD(tsr_stack, 100, 16, NAMES);            \
-	RECORD_FIELD(tsr_rtt, 116, 4, RTT);                 \
-	RECORD_FIELD(tsr_rttvar, 120, 4, RTT);              \
-	RECORD_FIELD(tsr_rto, 124, 4, RTT);                 \
-	RECORD_FIELD(tsr_rttmin, 128, 4, RTT);              \
-	RECORD_FIELD(tsr_snd_wscale, 132, 1, SEQUENCES);    \
-	RECORD_FIELD(tsr_rcv_wscale, 133, 1, SEQUENCES);    \
-	RECORD_FIELD(tsr_options, 134, 1, SEQUENCES);       \
-	RECORD_FIELD(tsr_pad2, 135, 1, UNUSED);             \
-	RECORD_FIELD(tsr_snd_nxt, 136, 4, SEQUENCES);       \
-	RECORD_FIELD(tsr_snd_una, 140, 4, SEQUENCES);       \
-	RECORD_FIELD(tsr_snd_max, 144, 4, SEQUENCES);       \
-	RECORD_FIELD(tsr_rcv_nxt, 148, 4, SEQUENCES);       \
-	RECORD_FIELD(tsr_rcv_adv, 152, 4, SEQUENCES);       \
-	RECORD_FIELD(tsr_snd_rexmitpack, 156, 4, COUNTERS); \
-	RECORD_FIELD(tsr_rcv_ooopack, 160, 4, COUNTERS);    \
-	RECORD_FIELD(tsr_snd_zerowin, 164, 4, COUNTERS);    \
-	RECORD_FIELD(tsr_dupacks, 168, 4, COUNTERS);        \
-	RECORD_FIELD(tsr_rcv_numsacks, 172, 4, COUNTERS);   \
-	RECORD_FIELD(tsr_ecn, 176, 4, ECN);                 \
-	RECORD_FIELD(tsr_delivered_ce, 180, 4, ECN);        \
-	RECORD_FIELD(tsr_received_ce, 184, 4, ECN);         \
-	RECORD_FIELD(tsr_dsack_bytes, 188, 4, ECN);         \
-	RECORD_FIELD(tsr_dsack_pack, 192, 4, ECN);          \
-	RECORD_FIELD(tsr_total_tlp, 196, 4, ECN);           \
-	RECORD_FIELD(tsr_total_tlp_bytes, 200, 8, ECN);     \
-	RECORD_FIELD(tsr_tt_rexmt, 208, 4, TIMERS);         \
-	RECORD_FIELD(tsr_tt_persist, 212, 4, TIMERS);       \
-	RECORD_FIELD(tsr_tt_keep, 216, 4, TIMERS);          \
-	RECORD_FIELD(tsr_tt_2msl, 220, 4, TIMERS);          \
-	RECORD_FIELD(tsr_tt_delack, 224, 4, TIMERS);        \
-	RECORD_FIELD(tsr_rcvtime, 228, 4, TIMERS);          \
-	RECORD_FIELD(tsr_snd_buf_cc, 232, 4, BUFFERS);      \
-	RECORD_FIELD(tsr_snd_buf_hiwat, 236, 4, BUFFERS);   \
-	RECORD_FIELD(tsr_rcv_buf_cc, 240, 4, BUFFERS);      \
-	RECORD_FIELD(tsr_rcv_buf_hiwat, 244, 4, BUFFERS);   \
-	RECORD_FIELD(tsr_so_addr, 248, 8, IDENTITY);        \
-	RECORD_FIELD(tsr_uid, 256, 4, IDENTITY);            \
-	RECORD_FIELD(tsr_inp_gencnt, 260, 8, IDENTITY);     \
-	RECORD_FIELD(tsr_spare, 268, 52, UNUSED)
+#define TCPSTATS_RECORD_LAYOUT(SIZE, GROUP_FIELD)                           \
+	SIZE(tcpstats_record, 320);                                         \
+	GROUP_FIELD(tcpstats_record, tsr_version, 0, 4, HEADER);            \
+	GROUP_FIELD(tcpstats_record, tsr_len, 4, 4, HEADER);                \
+	GROUP_FIELD(tcpstats_record, tsr_flags, 8, 4, HEADER);              \
+	GROUP_FIELD(tcpstats_record, tsr_pad0, 12, 4, UNUSED);              \
+	GROUP_FIELD(tcpstats_record, tsr_af, 16, 1, IDENTITY);              \
+	GROUP_FIELD(tcpstats_record, tsr_pad1, 17, 3, UNUSED);              \
+	GROUP_FIELD(tcpstats_record, tsr_local_port, 20, 2, IDENTITY);      \
+	GROUP_FIELD(tcpstats_record, tsr_remote_port, 22, 2, IDENTITY);     \
+	GROUP_FIELD(tcpstats_record, tsr_local_addr, 24, 16, IDENTITY);     \
+	GROUP_FIELD(tcpstats_record, tsr_remote_addr, 40, 16, IDENTITY);    \
+	GROUP_FIELD(tcpstats_record, tsr_state, 56, 4, STATE);              \
+	GROUP_FIELD(tcpstats_record, tsr_flags_tcp, 60, 4, STATE);          \
+	GROUP_FIELD(tcpstats_record, tsr_snd_cwnd, 64, 4, CONGESTION);      \
+	GROUP_FIELD(tcpstats_record, tsr_snd_ssthresh, 68, 4, CONGESTION);  \
+	GROUP_FIELD(tcpstats_record, tsr_snd_wnd, 72, 4, CONGESTION);       \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_wnd, 76, 4, CONGESTION);       \
+	GROUP_FIELD(tcpstats_record, tsr_maxseg, 80, 4, CONGESTION);        \
+	GROUP_FIELD(tcpstats_record, tsr_cc, 84, 16, NAMES);                \
+	GROUP_FIELD(tcpstats_record, tsr_stack, 100, 16, NAMES);            \
+	GROUP_FIELD(tcpstats_record, tsr_rtt, 116, 4, RTT);                 \
+	GROUP_FIELD(tcpstats_record, tsr_rttvar, 120, 4, RTT);              \
+	GROUP_FIELD(tcpstats_record, tsr_rto, 124, 4, RTT);                 \
+	GROUP_FIELD(tcpstats_record, tsr_rttmin, 128, 4, RTT);              \
+	GROUP_FIELD(tcpstats_record, tsr_snd_wscale, 132, 1, SEQUENCES);    \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_wscale, 133, 1, SEQUENCES);    \
+	GROUP_FIELD(tcpstats_record, tsr_options, 134, 1, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_pad2, 135, 1, UNUSED);             \
+	GROUP_FIELD(tcpstats_record, tsr_snd_nxt, 136, 4, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_snd_una, 140, 4, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_snd_max, 144, 4, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_nxt, 148, 4, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_adv, 152, 4, SEQUENCES);       \
+	GROUP_FIELD(tcpstats_record, tsr_snd_rexmitpack, 156, 4, COUNTERS); \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_ooopack, 160, 4, COUNTERS);    \
+	GROUP_FIELD(tcpstats_record, tsr_snd_zerowin, 164, 4, COUNTERS);    \
+	GROUP_FIELD(tcpstats_record, tsr_dupacks, 168, 4, COUNTERS);        \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_numsacks, 172, 4, COUNTERS);   \
+	GROUP_FIELD(tcpstats_record, tsr_ecn, 176, 4, ECN);                 \
+	GROUP_FIELD(tcpstats_record, tsr_delivered_ce, 180, 4, ECN);        \
+	GROUP_FIELD(tcpstats_record, tsr_received_ce, 184, 4, ECN);         \
+	GROUP_FIELD(tcpstats_record, tsr_dsack_bytes, 188, 4, ECN);         \
+	GROUP_FIELD(tcpstats_record, tsr_dsack_pack, 192, 4, ECN);          \
+	GROUP_FIELD(tcpstats_record, tsr_total_tlp, 196, 4, ECN);           \
+	GROUP_FIELD(tcpstats_record, tsr_total_tlp_bytes, 200, 8, ECN);     \
+	GROUP_FIELD(tcpstats_record, tsr_tt_rexmt, 208, 4, TIMERS);         \
+	GROUP_FIELD(tcpstats_record, tsr_tt_persist, 212, 4, TIMERS);       \
+	GROUP_FIELD(tcpstats_record, tsr_tt_keep, 216, 4, TIMERS);          \
+	GROUP_FIELD(tcpstats_record, tsr_tt_2msl, 220, 4, TIMERS);          \
+	GROUP_FIELD(tcpstats_record, tsr_tt_delack, 224, 4, TIMERS);        \
+	GROUP_FIELD(tcpstats_record, tsr_rcvtime, 228, 4, TIMERS);          \
+	GROUP_FIELD(tcpstats_record, tsr_snd_buf_cc, 232, 4, BUFFERS);      \
+	GROUP_FIELD(tcpstats_record, tsr_snd_buf_hiwat, 236, 4, BUFFERS);   \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_buf_cc, 240, 4, BUFFERS);      \
+	GROUP_FIELD(tcpstats_record, tsr_rcv_buf_hiwat, 244, 4, BUFFERS);   \
+	GROUP_FIELD(tcpstats_record, tsr_so_addr, 248, 8, IDENTITY);        \
+	GROUP_FIELD(tcpstats_record, tsr_uid, 256, 4, IDENTITY);            \
+	GROUP_FIELD(tcpstats_record, tsr_inp_gencnt, 260, 8, IDENTITY);     \
+	GROUP_FIELD(tcpstats_record, tsr_spare, 268, 52, UNUSED)
 
 #define TCPSTATS_IOCTL_LAYOUT(COMMAND, SIZE, FIELD)            \
 	COMMAND(TCPSTATS_VERSION_CMD, 0x40105401, 0x80105401); \
@@ -144,14 +144,15 @@
 	FIELD(tcpstats_limits, tl_max_concurrent_readers, 4, 4);    \
 	FIELD(tcpstats_limits, tl_max_read_duration_ms, 8, 4);      \
 	FIELD(tcpstats_limits, tl_min_read_interval_ms, 12, 4);     \
-	SIZE(tcpstats_reader, 160);                                 \
+	SIZE(tcpstats_reader, 296);                                 \
 	FIELD(tcpstats_reader, tr_filter, 0, 124);                  \
-	FIELD(tcpstats_reader, tr_snapshot, 128, 8);                \
-	FIELD(tcpstats_reader, tr_cursor, 136, 8);                  \
-	FIELD(tcpstats_reader, tr_snapshot_ns, 144, 8);             \
-	FIELD(tcpstats_reader, tr_taken, 152, 1);                   \
-	FIELD(tcpstats_reader, tr_active, 153, 1);                  \
-	FIELD(tcpstats_reader, tr_exhausted, 154, 1);               \
+	FIELD(tcpstats_reader, tr_matcher, 128, 136);               \
+	FIELD(tcpstats_reader, tr_snapshot, 264, 8);                \
+	FIELD(tcpstats_reader, tr_cursor, 272, 8);                  \
+	FIELD(tcpstats_reader, tr_snapshot_ns, 280, 8);             \
+	FIELD(tcpstats_reader, tr_taken, 288, 1);                   \
+	FIELD(tcpstats_reader, tr_active, 289, 1);                  \
+	FIELD(tcpstats_reader, tr_exhausted, 290, 1);               \
 	SIZE(tcpstats_read_stats, 80);                              \
 	FIELD(tcpstats_read_stats, trs_visited, 0, 8);              \
 	FIELD(tcpstats_read_stats, trs_emitted, 8, 8);              \

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{doctor, lab, replay, run};
+use crate::{analyze, doctor, lab, replay, run};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// Find the changes of any series of measurements
+    Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
     Lab(lab::cli::Args),
 }
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
     }
 }

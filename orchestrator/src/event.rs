@@ -40,6 +40,12 @@ pub enum Body {
         /// What is to be done.
         plan: Plan,
     },
+    /// A run that was cut off goes on with what is missing: the VMs without an
+    /// end, and those that were cancelled.
+    RunResumed {
+        /// Version of the orchestrator.
+        orchestrator: String,
+    },
     /// A stage of a VM's pipeline begins.
     StageStarted {
         /// The VM's name.
@@ -149,7 +155,7 @@ pub enum Body {
         /// Whether clean-up was given up too (the second signal).
         forced: bool,
     },
-    /// Always the last.
+    /// The last, unless the run was resumed afterwards.
     RunFinished {
         /// Wall time of the whole run.
         duration_s: f64,

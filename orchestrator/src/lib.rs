@@ -7,6 +7,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)] // see `tell`
 
+pub mod analyze;
 pub mod cli;
 pub mod doctor;
 pub mod event;

@@ -61,7 +61,7 @@ pub fn main(args: &Args) -> ExitCode {
     match replay(args, &mut io::stdout().lock(), &mut io::stderr()) {
         Ok(status) => status.into(),
         Err(error) => {
-            tell::note(format_args!("error: {}", chain(&error)));
+            tell::note(format_args!("error: {}", tell::chain(&error)));
             ExitStatus::Usage.into()
         }
     }
@@ -112,9 +112,4 @@ fn feed(path: &Path, fold: &mut Fold) -> Result<Option<u64>, Error> {
         })?);
     }
     Ok(reader.cut())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -16,3 +16,8 @@ pub(crate) fn note(line: impl Display) {
     // As in `out`.
     let _ = writeln!(io::stderr(), "{line}");
 }
+
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -9,11 +9,8 @@
 #ifndef _TCPSTATS_CORE_H_
 #define _TCPSTATS_CORE_H_
 
-#include "../tcpstats.h"
-
-#ifndef _KERNEL
-#include <stdbool.h>
-#endif
+#include "tcpstats_match.h"
+#include "tcpstats_walk.h"
 
 /* ---- The filter language ---- */
 
@@ -47,39 +44,6 @@ int tcpstats_filter_validate(const struct tcpstats_filter *filter);
 size_t tcpstats_filter_print(const struct tcpstats_filter *filter, char *buf,
     size_t size);
 
-/* ---- The matcher ---- */
-
-/* Why a socket is not reported; numbers as in the filter:skip probe. */
-enum tcpstats_verdict {
-	TCPSTATS_SKIP_GENCNT = 0, /* newer than the snapshot, or gone */
-	TCPSTATS_SKIP_CRED = 1,
-	TCPSTATS_SKIP_IPVER = 2,
-	TCPSTATS_SKIP_STATE = 3,
-	TCPSTATS_SKIP_PORT = 4,
-	TCPSTATS_SKIP_ADDR = 5,
-	TCPSTATS_SKIP_TIMEOUT = 6, /* the walk stops here, not counted */
-	TCPSTATS_SEEN,		   /* before the cursor, not counted */
-	TCPSTATS_MATCH,
-};
-#define TCPSTATS_NSKIPS 6
-
-/* A socket as filters see it.  Ports in network byte order, as addresses. */
-struct tcpstats_socket {
-	uint64_t ts_gencnt;
-	const uint8_t *ts_local_addr; /* 4 bytes, or 16 if ts_ipv6 */
-	const uint8_t *ts_remote_addr;
-	uint16_t ts_local_port;
-	uint16_t ts_remote_port;
-	uint8_t ts_state; /* enum tcpstats_state */
-	bool ts_ipv6;	  /* false for an IPv4-mapped one */
-	bool ts_visible;  /* to the opener */
-};
-
-/* TCPSTATS_MATCH, or the first reason against, in the order of the enum. */
-enum tcpstats_verdict
-tcpstats_filter_match(const struct tcpstats_filter *filter,
-    const struct tcpstats_socket *socket);
-
 /* ---- The read machine ---- */
 
 struct tcpstats_limits {
@@ -93,6 +57,7 @@ extern const struct tcpstats_limits tcpstats_limits_default;
 /* One descriptor.  The caller lets one read in at a time. */
 struct tcpstats_reader {
 	struct tcpstats_filter tr_filter;
+	struct tcpstats_matcher tr_matcher; /* of tr_filter */
 	uint64_t tr_snapshot; /* gencnt that the snapshot ends at */
 	uint64_t tr_cursor;   /* sockets from this gencnt up are dealt with */
 	uint64_t tr_snapshot_ns; /* uptime when it was taken */
@@ -116,9 +81,6 @@ struct tcpstats_read_stats {
 	bool trs_interrupted; /* cut short by a signal */
 };
 
-/* The part of a read that collects one kernel batch of records. */
-struct tcpstats_walk;
-
 /*
  * What the core needs from where it runs.  ctx is the caller's.  No function
  * is called with any lock of the core's held, as it has none.
@@ -130,14 +92,15 @@ struct tcpstats_read_ops {
 	 */
 	int (*tro_snapshot)(void *ctx, uint64_t *gencnt);
 	/*
-	 * Offer sockets to tcpstats_walk_visit() in strictly descending
-	 * gencnt, those below tcpstats_walk_cursor() at least, until it says
-	 * TCPSTATS_SKIP_TIMEOUT, tcpstats_walk_full() is true or none is
-	 * left, which tcpstats_walk_end() tells.  A match is filled into
-	 * tcpstats_walk_slot() and ended by tcpstats_walk_emit(), or by
-	 * tcpstats_walk_drop() where it was gone after all.  The cursor is
-	 * where the walk before ended or, after a failed copy, began.
-	 * Returns an errno; what was emitted before it is still delivered.
+	 * Offer sockets to tcpstats_walk_visit(), or to what it consists of,
+	 * in strictly descending gencnt, those below tcpstats_walk_cursor()
+	 * at least, until it says TCPSTATS_SKIP_TIMEOUT, tcpstats_walk_full()
+	 * is true or none is left, which tcpstats_walk_end() tells.  A match
+	 * is filled into tcpstats_walk_slot() and ended by
+	 * tcpstats_walk_emit(); where it is gone after all it is for
+	 * tcpstats_walk_drop() instead.  The cursor is where the walk before
+	 * ended or, after a failed copy, began.  Returns an errno; what was
+	 * emitted before it is still delivered.
 	 */
 	int (*tro_walk)(void *ctx, struct tcpstats_walk *walk);
 	/*
@@ -174,23 +137,6 @@ int tcpstats_read(struct tcpstats_reader *reader,
     const struct tcpstats_limits *limits, const struct tcpstats_read_ops *ops,
     void *ctx, struct tcpstats_record *batch, size_t batch_len, size_t resid,
     size_t *records, struct tcpstats_read_stats *stats);
-
-/* Sockets of this gencnt and above were dealt with. */
-uint64_t tcpstats_walk_cursor(const struct tcpstats_walk *walk);
-const struct tcpstats_filter *tcpstats_walk_filter(
-    const struct tcpstats_walk *walk);
-enum tcpstats_verdict tcpstats_walk_visit(struct tcpstats_walk *walk,
-    const struct tcpstats_socket *socket);
-/* The zeroed record of the socket that matched last; version and len filled. */
-struct tcpstats_record *tcpstats_walk_slot(struct tcpstats_walk *walk);
-void tcpstats_walk_emit(struct tcpstats_walk *walk);
-/* The socket that matched last is not reported, for this reason. */
-void tcpstats_walk_drop(struct tcpstats_walk *walk,
-    enum tcpstats_verdict reason);
-/* Is this batch over?  Then offer no further socket. */
-bool tcpstats_walk_full(const struct tcpstats_walk *walk);
-/* No socket is left. */
-void tcpstats_walk_end(struct tcpstats_walk *walk);
 
 /* ---- Admission and totals: the caller serialises ---- */
 

@@ -1,115 +1,122 @@
 /*-
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The matcher: does a socket pass a filter, and if not, why not.
+ * Preparing a filter, and putting it to a socket as a whole.
  */
 #include "tcpstats_core.h"
 #include "tcpstats_language.h"
 #include "tcpstats_port.h"
 
-static bool
-family_passes(const struct tcpstats_filter *filter, bool ipv6)
-{
-	uint32_t against = ipv6 ? TCPSTATS_FILTER_IPV4_ONLY :
-				  TCPSTATS_FILTER_IPV6_ONLY;
+enum { FAMILY_V4 = 0x1, FAMILY_V6 = 0x2, FAMILY_ANY = 0x3 };
 
-	return ((filter->tsf_flags & against) == 0);
+static uint32_t
+states_of(const struct tcpstats_filter *filter)
+{
+
+	return (filter->tsf_state_mask &
+	    ~(filter->tsf_flags & TCPSTATS_FILTER_EXCLUDE_MASK));
 }
 
-static bool
-state_passes(const struct tcpstats_filter *filter, uint8_t state)
+static uint8_t
+families_of(const struct tcpstats_filter *filter)
 {
-	uint32_t bit = 1U << state;
+	uint8_t families = FAMILY_ANY;
 
-	return ((filter->tsf_state_mask & bit) != 0 &&
-	    (filter->tsf_flags & TCPSTATS_FILTER_EXCLUDE_MASK & bit) == 0);
+	if ((filter->tsf_flags & TCPSTATS_FILTER_IPV4_ONLY) != 0)
+		families &= FAMILY_V4;
+	if ((filter->tsf_flags & TCPSTATS_FILTER_IPV6_ONLY) != 0)
+		families &= FAMILY_V6;
+	return (families);
 }
 
-static bool
-port_is_listed(const uint16_t ports[TCPSTATS_MAX_PORTS], uint16_t port)
+/* The mask with the first prefix (at most 128) bits of an address set. */
+static void
+mask_v6(uint64_t mask[2], unsigned int prefix)
 {
+	uint8_t bytes[16] = { 0 };
 
-	for (size_t i = 0; i < TCPSTATS_MAX_PORTS && ports[i] != 0; i++)
-		if (ports[i] == port)
-			return (true);
-	return (false);
+	memset(bytes, 0xff, prefix / 8);
+	if (prefix % 8 != 0)
+		bytes[prefix / 8] = (uint8_t)(0xff00 >> prefix % 8);
+	memcpy(mask, bytes, sizeof(bytes));
 }
 
-static bool
-ports_pass(const struct tcpstats_filter *filter,
-    const struct tcpstats_socket *socket)
+static void
+prepare_ports(struct tcpstats_matcher_end *prepared,
+    const struct tcpstats_end *end)
 {
 
-	if ((filter->tsf_flags & TCPSTATS_FILTER_LOCAL_PORT) != 0 &&
-	    !port_is_listed(filter->tsf_local_ports, socket->ts_local_port))
-		return (false);
-	return ((filter->tsf_flags & TCPSTATS_FILTER_REMOTE_PORT) == 0 ||
-	    port_is_listed(filter->tsf_remote_ports, socket->ts_remote_port));
-}
-
-static bool
-v4_in_prefix(const struct tcpstats_end *end, const uint8_t *addr)
-{
-	uint32_t addr_v4;
-
-	memcpy(&addr_v4, addr, sizeof(addr_v4));
-	return (((addr_v4 ^ end->te_addr_v4) & end->te_mask_v4) == 0);
-}
-
-static bool
-v6_in_prefix(const struct tcpstats_end *end, const uint8_t *addr)
-{
-	unsigned int bytes = end->te_prefix_v6 / 8;
-	unsigned int bits = end->te_prefix_v6 % 8;
-
-	if (memcmp(addr, end->te_addr_v6, bytes) != 0)
-		return (false);
-	return (bits == 0 ||
-	    (addr[bytes] ^ end->te_addr_v6[bytes]) >> (8 - bits) == 0);
-}
-
-static inline bool
-in_prefix(const struct tcpstats_end *end, const uint8_t *addr, bool ipv6)
-{
-
-	if (tcpstats_end_is_v6(end) != ipv6)
-		return (false);
-	return (ipv6 ? v6_in_prefix(end, addr) : v4_in_prefix(end, addr));
-}
-
-static bool
-addresses_pass(const struct tcpstats_filter *filter,
-    const struct tcpstats_socket *socket)
-{
-	struct tcpstats_end end;
-
-	if ((filter->tsf_flags & TCPSTATS_FILTER_LOCAL_ADDR) != 0) {
-		end = tcpstats_end_local(filter);
-		if (!in_prefix(&end, socket->ts_local_addr, socket->ts_ipv6))
-			return (false);
+	while (prepared->tme_nports < TCPSTATS_MAX_PORTS &&
+	    end->te_ports[prepared->tme_nports] != 0) {
+		prepared->tme_ports[prepared->tme_nports] =
+		    end->te_ports[prepared->tme_nports];
+		prepared->tme_nports++;
 	}
-	if ((filter->tsf_flags & TCPSTATS_FILTER_REMOTE_ADDR) != 0) {
-		end = tcpstats_end_remote(filter);
-		if (!in_prefix(&end, socket->ts_remote_addr, socket->ts_ipv6))
-			return (false);
+}
+
+static void
+prepare_addr(struct tcpstats_matcher *matcher,
+    struct tcpstats_matcher_end *prepared, const struct tcpstats_end *end)
+{
+
+	matcher->tm_has_addr = true;
+	if (tcpstats_end_is_v6(end)) {
+		matcher->tm_v4_addrs = false;
+		memcpy(prepared->tme_addr_v6, end->te_addr_v6,
+		    sizeof(prepared->tme_addr_v6));
+		mask_v6(prepared->tme_mask_v6, end->te_prefix_v6);
+	} else {
+		matcher->tm_v6_addrs = false;
+		prepared->tme_addr_v4 = end->te_addr_v4;
+		prepared->tme_mask_v4 = end->te_mask_v4;
 	}
-	return (true);
+}
+
+static void
+prepare_end(struct tcpstats_matcher *matcher,
+    struct tcpstats_matcher_end *prepared, const struct tcpstats_end *end)
+{
+
+	if (end->te_has_ports)
+		prepare_ports(prepared, end);
+	if (end->te_has_addr)
+		prepare_addr(matcher, prepared, end);
+}
+
+void
+tcpstats_matcher_prepare(struct tcpstats_matcher *matcher,
+    const struct tcpstats_filter *filter)
+{
+	const struct tcpstats_end local = tcpstats_end_local(filter);
+	const struct tcpstats_end remote = tcpstats_end_remote(filter);
+	const uint32_t states = states_of(filter);
+
+	memset(matcher, 0, sizeof(*matcher));
+	matcher->tm_families = families_of(filter);
+	if ((matcher->tm_families & FAMILY_V4) != 0)
+		matcher->tm_states |= states;
+	if ((matcher->tm_families & FAMILY_V6) != 0)
+		matcher->tm_states |= states << 16;
+	matcher->tm_v4_addrs = matcher->tm_v6_addrs = true;
+	prepare_end(matcher, &matcher->tm_local, &local);
+	prepare_end(matcher, &matcher->tm_remote, &remote);
 }
 
 enum tcpstats_verdict
-tcpstats_filter_match(const struct tcpstats_filter *filter,
+tcpstats_match(const struct tcpstats_matcher *matcher,
     const struct tcpstats_socket *socket)
 {
+	enum tcpstats_verdict verdict;
 
 	if (!socket->ts_visible)
 		return (TCPSTATS_SKIP_CRED);
-	if (!family_passes(filter, socket->ts_ipv6))
-		return (TCPSTATS_SKIP_IPVER);
-	if (!state_passes(filter, socket->ts_state))
-		return (TCPSTATS_SKIP_STATE);
-	if (!ports_pass(filter, socket))
-		return (TCPSTATS_SKIP_PORT);
-	if (!addresses_pass(filter, socket))
-		return (TCPSTATS_SKIP_ADDR);
-	return (TCPSTATS_MATCH);
+	verdict = tcpstats_match_but_addresses(matcher, socket->ts_ipv6,
+	    socket->ts_state, socket->ts_local_port, socket->ts_remote_port);
+	if (verdict != TCPSTATS_MATCH || !matcher->tm_has_addr)
+		return (verdict);
+	return (socket->ts_ipv6 ?
+		tcpstats_match_addresses_v6(matcher, socket->ts_local_addr,
+		    socket->ts_remote_addr) :
+		tcpstats_match_addresses_v4(matcher, socket->ts_local_addr,
+		    socket->ts_remote_addr));
 }

@@ -9,35 +9,23 @@
 #include "tcpstats_core.h"
 #include "tcpstats_port.h"
 
-/*
- * A batch ends after so many sockets even if it is not full, that a reader
- * whose filter drops nearly all can be interrupted and gives up the CPU.
- */
-#define WALK_SLICE 1024
-/* The clock is looked at once in so many sockets. */
-#define WALK_CLOCK_INTERVAL 64
-
 /* Nothing was dealt with yet: every gencnt is below it. */
 #define CURSOR_START UINT64_MAX
 
+/* Records are zeroed so many together, which is quicker than one by one. */
+#define ZERO_AT_ONCE 8
+
 #define NS_PER_MS UINT64_C(1000000)
 
-struct tcpstats_walk {
-	const struct tcpstats_reader *reader;
-	const struct tcpstats_read_ops *ops;
-	void *ctx;
-	uint64_t deadline_ns; /* uptime, or UINT64_MAX */
-	bool overdue;	      /* the deadline has passed */
-	bool may_stop;	      /* an earlier batch has copied records */
-	/* of this batch */
-	struct tcpstats_record *records;
-	size_t capacity;
-	size_t count;
-	uint64_t cursor;
-	bool ended; /* no socket is left */
-	uint64_t visited;
-	uint64_t skipped[TCPSTATS_NSKIPS];
-};
+/* Compiled into the callers in C, but also called from Rust. */
+extern inline uint64_t tcpstats_walk_cursor(const struct tcpstats_walk *walk);
+extern inline void tcpstats_walk_drop(struct tcpstats_walk *walk,
+    enum tcpstats_verdict reason);
+extern inline struct tcpstats_record *tcpstats_walk_slot(
+    struct tcpstats_walk *walk);
+extern inline void tcpstats_walk_emit(struct tcpstats_walk *walk);
+extern inline bool tcpstats_walk_full(const struct tcpstats_walk *walk);
+extern inline void tcpstats_walk_end(struct tcpstats_walk *walk);
 
 void
 tcpstats_reader_init(struct tcpstats_reader *reader,
@@ -46,6 +34,7 @@ tcpstats_reader_init(struct tcpstats_reader *reader,
 
 	memset(reader, 0, sizeof(*reader));
 	reader->tr_filter = *filter;
+	tcpstats_matcher_prepare(&reader->tr_matcher, filter);
 }
 
 void
@@ -54,6 +43,7 @@ tcpstats_reader_set_filter(struct tcpstats_reader *reader,
 {
 
 	reader->tr_filter = *filter;
+	tcpstats_matcher_prepare(&reader->tr_matcher, filter);
 	tcpstats_reader_reset(reader);
 }
 
@@ -67,13 +57,6 @@ tcpstats_reader_reset(struct tcpstats_reader *reader)
 
 /* ---- One batch ---- */
 
-uint64_t
-tcpstats_walk_cursor(const struct tcpstats_walk *walk)
-{
-
-	return (walk->cursor);
-}
-
 const struct tcpstats_filter *
 tcpstats_walk_filter(const struct tcpstats_walk *walk)
 {
@@ -81,29 +64,37 @@ tcpstats_walk_filter(const struct tcpstats_walk *walk)
 	return (&walk->reader->tr_filter);
 }
 
-static bool
-check_overdue(struct tcpstats_walk *walk)
+const struct tcpstats_matcher *
+tcpstats_walk_matcher(const struct tcpstats_walk *walk)
 {
 
-	if (!walk->overdue && walk->deadline_ns != UINT64_MAX)
+	return (&walk->reader->tr_matcher);
+}
+
+/*
+ * The deadline does not end a read that has found no record: to read none
+ * would be taken for the end of the snapshot.
+ */
+bool
+tcpstats_walk_time_is_up(struct tcpstats_walk *walk)
+{
+
+	if (!walk->overdue && (walk->may_stop || walk->count > 0) &&
+	    walk->deadline_ns != UINT64_MAX)
 		walk->overdue = walk->ops->tro_uptime_ns(walk->ctx) >=
 		    walk->deadline_ns;
 	return (walk->overdue);
 }
 
-/*
- * Does the deadline end the read before the next socket?  Not before a record
- * was found: a read of none would be taken for the end of the snapshot.
- */
-static bool
-deadline_stops(struct tcpstats_walk *walk)
+void
+tcpstats_walk_zero(struct tcpstats_walk *walk)
 {
+	size_t count = walk->capacity - walk->zeroed;
 
-	if (!walk->may_stop && walk->count == 0)
-		return (false);
-	if (walk->visited % WALK_CLOCK_INTERVAL == 0)
-		check_overdue(walk);
-	return (walk->overdue);
+	if (count > ZERO_AT_ONCE)
+		count = ZERO_AT_ONCE;
+	memset(&walk->records[walk->zeroed], 0, count * sizeof(*walk->records));
+	walk->zeroed += count;
 }
 
 enum tcpstats_verdict
@@ -112,59 +103,15 @@ tcpstats_walk_visit(struct tcpstats_walk *walk,
 {
 	enum tcpstats_verdict verdict;
 
-	if (socket->ts_gencnt >= walk->cursor)
-		return (TCPSTATS_SEEN);
-	if (deadline_stops(walk))
+	if (socket->ts_gencnt < walk->cursor &&
+	    tcpstats_walk_clock_is_due(walk) && tcpstats_walk_time_is_up(walk))
 		return (TCPSTATS_SKIP_TIMEOUT);
-	walk->cursor = socket->ts_gencnt;
-	walk->visited++;
-	if (socket->ts_gencnt > walk->reader->tr_snapshot)
-		verdict = TCPSTATS_SKIP_GENCNT;
-	else
-		verdict = tcpstats_filter_match(&walk->reader->tr_filter,
-		    socket);
-	if (verdict != TCPSTATS_MATCH)
-		walk->skipped[verdict]++;
+	verdict = tcpstats_walk_reach(walk, socket->ts_gencnt);
+	if (verdict == TCPSTATS_MATCH)
+		verdict = tcpstats_match(tcpstats_walk_matcher(walk), socket);
+	if (verdict < TCPSTATS_NSKIPS)
+		tcpstats_walk_drop(walk, verdict);
 	return (verdict);
-}
-
-struct tcpstats_record *
-tcpstats_walk_slot(struct tcpstats_walk *walk)
-{
-	struct tcpstats_record *record = &walk->records[walk->count];
-
-	memset(record, 0, sizeof(*record));
-	record->tsr_version = TCPSTATS_PROTOCOL_VERSION;
-	record->tsr_len = TCPSTATS_RECORD_SIZE;
-	return (record);
-}
-
-void
-tcpstats_walk_emit(struct tcpstats_walk *walk)
-{
-
-	walk->count++;
-}
-
-void
-tcpstats_walk_drop(struct tcpstats_walk *walk, enum tcpstats_verdict reason)
-{
-
-	walk->skipped[reason]++;
-}
-
-bool
-tcpstats_walk_full(const struct tcpstats_walk *walk)
-{
-
-	return (walk->count == walk->capacity || walk->visited >= WALK_SLICE);
-}
-
-void
-tcpstats_walk_end(struct tcpstats_walk *walk)
-{
-
-	walk->ended = true;
 }
 
 /* ---- One read ---- */
@@ -175,6 +122,8 @@ begin_batch(struct tcpstats_walk *walk, size_t capacity)
 
 	walk->capacity = capacity;
 	walk->count = 0;
+	walk->zeroed = 0;
+	walk->snapshot = walk->reader->tr_snapshot;
 	walk->cursor = walk->reader->tr_cursor;
 	walk->ended = false;
 	walk->visited = 0;
@@ -239,7 +188,7 @@ read_batches(struct tcpstats_reader *reader, struct tcpstats_walk *walk,
 		if (error != 0 || reader->tr_exhausted ||
 		    stats->trs_emitted == wanted)
 			return (error);
-		if (walk->may_stop && check_overdue(walk)) {
+		if (tcpstats_walk_time_is_up(walk)) {
 			stats->trs_timed_out = true;
 			return (0);
 		}

@@ -23,6 +23,8 @@
 #include <netinet/tcp_seq.h>
 #include <netinet/tcp_var.h>
 
+#include "tcpstats_ends.h"
+
 /* A timer more, and a field for it is missing here. */
 _Static_assert(TT_N == 5, "TCP has five timers");
 _Static_assert(TCP_NSTATES == TCPSTATS_NSTATES &&
@@ -46,24 +48,6 @@ saturate_i32(uint64_t value)
 	return (value > INT32_MAX ? INT32_MAX : value);
 }
 
-static uint64_t
-ticks_to_us(uint64_t time)
-{
-
-	return (time * tick);
-}
-
-/* Microseconds of a time that is in the units of the connection's stack. */
-static uint32_t
-stack_time_us(const struct tcpcb *tp, int time, int shift)
-{
-	uint64_t magnitude = MAX(time, 0);
-
-	if (tp->t_tmr_granularity == TCP_TMR_GRANULARITY_USEC)
-		return (magnitude);
-	return (saturate_u32(ticks_to_us(magnitude) >> shift));
-}
-
 /* Milliseconds left, at least 1 while the timer runs: 0 says that it is not. */
 static int32_t
 timer_ms(const struct tcpcb *tp, tt_which which, sbintime_t now)
@@ -79,18 +63,24 @@ timer_ms(const struct tcpcb *tp, tt_which which, sbintime_t now)
 }
 
 static void
-fill_identity(struct tcpstats_record *record, const struct tcpstats_key *key)
+fill_identity(struct tcpstats_record *record, const struct in_conninfo *ends,
+    bool ipv6)
 {
 
-	if (key->tk_ipv6)
+	record->tsr_local_port = ntohs(ends->inc_lport);
+	record->tsr_remote_port = ntohs(ends->inc_fport);
+	if (ipv6) {
 		record->tsr_flags |= TCPSTATS_RECORD_IPV6;
-	record->tsr_af = key->tk_ipv6 ? AF_INET6 : AF_INET;
-	record->tsr_local_port = ntohs(key->tk_local_port);
-	record->tsr_remote_port = ntohs(key->tk_remote_port);
-	memcpy(record->tsr_local_addr, key->tk_local_addr,
-	    sizeof(record->tsr_local_addr));
-	memcpy(record->tsr_remote_addr, key->tk_remote_addr,
-	    sizeof(record->tsr_remote_addr));
+		record->tsr_af = AF_INET6;
+		tcpstats_copy_v6(record->tsr_local_addr, &ends->inc6_laddr);
+		tcpstats_copy_v6(record->tsr_remote_addr, &ends->inc6_faddr);
+	} else {
+		record->tsr_af = AF_INET;
+		memcpy(record->tsr_local_addr, &ends->inc_laddr,
+		    sizeof(ends->inc_laddr));
+		memcpy(record->tsr_remote_addr, &ends->inc_faddr,
+		    sizeof(ends->inc_faddr));
+	}
 }
 
 static void
@@ -112,13 +102,20 @@ fill_congestion(struct tcpstats_record *record, const struct tcpcb *tp)
 	record->tsr_maxseg = tp->t_maxseg;
 }
 
+/* An algorithm's and a stack's name are initializers of arrays: zero behind. */
+_Static_assert(sizeof(((struct cc_algo *)NULL)->name) >=
+	    sizeof(((struct tcpstats_record *)NULL)->tsr_cc) &&
+	sizeof(((struct tcp_function_block *)NULL)->tfb_tcp_block_name) >=
+	    sizeof(((struct tcpstats_record *)NULL)->tsr_stack),
+    "names are at least as long as a record's");
+
 static void
 fill_names(struct tcpstats_record *record, const struct tcpcb *tp)
 {
 
-	strlcpy(record->tsr_cc, CC_ALGO(tp)->name, sizeof(record->tsr_cc));
-	strlcpy(record->tsr_stack, tp->t_fb->tfb_tcp_block_name,
-	    sizeof(record->tsr_stack));
+	memcpy(record->tsr_cc, CC_ALGO(tp)->name, sizeof(record->tsr_cc) - 1);
+	memcpy(record->tsr_stack, tp->t_fb->tfb_tcp_block_name,
+	    sizeof(record->tsr_stack) - 1);
 }
 
 static bool
@@ -129,28 +126,43 @@ uses_timestamps(const struct tcpcb *tp)
 	    (tp->t_flags & TF_RCVD_TSTMP) != 0);
 }
 
-/*
- * The lowest round-trip time seen.  Where timestamps measure it, it is in
- * their milliseconds, elsewhere in ticks, as the other times.
- */
+/* Of a time in units of tick_us >> shift; negative it is none. */
 static uint32_t
-rttmin_us(const struct tcpcb *tp)
+units_to_us(int time, uint64_t tick_us, int shift)
 {
 
-	if (tp->t_tmr_granularity == TCP_TMR_GRANULARITY_TICKS &&
-	    uses_timestamps(tp))
-		return (saturate_u32((uint64_t)MAX(tp->t_rttlow, 0) * 1000));
-	return (stack_time_us(tp, tp->t_rttlow, 0));
+	return (saturate_u32(MAX(time, 0) * tick_us >> shift));
+}
+
+/*
+ * The times are in ticks, all but the lowest where timestamps measure it,
+ * which is in their milliseconds then.
+ */
+static void
+fill_rtt_in_ticks(struct tcpstats_record *record, const struct tcpcb *tp)
+{
+	const uint64_t tick_us = tick;
+
+	record->tsr_rtt = units_to_us(tp->t_srtt, tick_us, TCP_RTT_SHIFT);
+	record->tsr_rttvar = units_to_us(tp->t_rttvar, tick_us,
+	    TCP_RTTVAR_SHIFT);
+	record->tsr_rto = units_to_us(tp->t_rxtcur, tick_us, 0);
+	record->tsr_rttmin = units_to_us(tp->t_rttlow,
+	    uses_timestamps(tp) ? 1000 : tick_us, 0);
 }
 
 static void
 fill_rtt(struct tcpstats_record *record, const struct tcpcb *tp)
 {
 
-	record->tsr_rtt = stack_time_us(tp, tp->t_srtt, TCP_RTT_SHIFT);
-	record->tsr_rttvar = stack_time_us(tp, tp->t_rttvar, TCP_RTTVAR_SHIFT);
-	record->tsr_rto = stack_time_us(tp, tp->t_rxtcur, 0);
-	record->tsr_rttmin = rttmin_us(tp);
+	if (tp->t_tmr_granularity != TCP_TMR_GRANULARITY_USEC) {
+		fill_rtt_in_ticks(record, tp);
+		return;
+	}
+	record->tsr_rtt = MAX(tp->t_srtt, 0);
+	record->tsr_rttvar = MAX(tp->t_rttvar, 0);
+	record->tsr_rto = MAX(tp->t_rxtcur, 0);
+	record->tsr_rttmin = MAX(tp->t_rttlow, 0);
 }
 
 static uint8_t
@@ -254,15 +266,14 @@ fill_ecn(struct tcpstats_record *record, const struct tcpcb *tp)
 }
 
 void
-tcpstats_fill_inpcb(struct tcpstats_record *record,
-    const struct tcpstats_key *key, const struct inpcb *inp, uint32_t groups,
-    bool show_addresses)
+tcpstats_fill_inpcb(struct tcpstats_record *record, const struct inpcb *inp,
+    uint32_t groups, bool show_addresses)
 {
 	const struct tcpcb *tp = intotcpcb(inp);
 	const struct socket *so = inp->inp_socket;
 
 	INP_LOCK_ASSERT(inp);
-	fill_identity(record, key);
+	fill_identity(record, &inp->inp_inc, (inp->inp_vflag & INP_IPV6) != 0);
 	record->tsr_uid = inp->inp_cred->cr_uid;
 	record->tsr_inp_gencnt = inp->inp_gencnt;
 	if (tp->t_state == TCPS_LISTEN)
@@ -291,11 +302,11 @@ tcpstats_fill_inpcb(struct tcpstats_record *record,
 
 void
 tcpstats_fill_half_open(struct tcpstats_record *record,
-    const struct tcpstats_key *key, uint32_t groups)
+    const struct in_conninfo *ends, bool ipv6, uint32_t groups)
 {
 
 	record->tsr_flags |= TCPSTATS_RECORD_SYNCACHE;
-	fill_identity(record, key);
+	fill_identity(record, ends, ipv6);
 	if ((groups & TCPSTATS_FIELDS_STATE) != 0)
 		record->tsr_state = TCPSTATS_SYN_RECEIVED;
 }

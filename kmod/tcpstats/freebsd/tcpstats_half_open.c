@@ -22,15 +22,29 @@
 /* Not complete without tcp_var.h before it. */
 #include <netinet/tcp_syncache.h>
 
+#include "tcpstats_ends.h"
+
 /* Room is made for what was there a moment ago and some more. */
 #define COLLECT_TRIES 4
 #define COLLECT_SLACK 16
 
 struct collection {
-	struct tcpstats_key *keys;
+	struct tcpstats_half_open_entry *entries;
 	size_t capacity;
 	size_t seen; /* also those for which there was no room */
 };
+
+static void
+copy_entry(struct tcpstats_half_open_entry *entry, const struct xinpcb *xi)
+{
+
+	entry->thoe_ends = xi->inp_inc;
+	entry->thoe_ipv6 = (xi->inp_vflag & INP_IPV6) != 0;
+	if (entry->thoe_ipv6) {
+		in6_clearscope(&entry->thoe_ends.inc6_laddr);
+		in6_clearscope(&entry->thoe_ends.inc6_faddr);
+	}
+}
 
 /* Called with a mutex of the syncache held: neither sleeps nor fails. */
 static int
@@ -41,8 +55,7 @@ collect_entry(struct sysctl_req *req, const void *entry, size_t len)
 
 	KASSERT(len == sizeof(*xt), ("%s: %zu bytes", __func__, len));
 	if (collection->seen < collection->capacity)
-		tcpstats_key_read(&collection->keys[collection->seen],
-		    &xt->xt_inp.inp_inc, xt->xt_inp.inp_vflag & INP_IPV6);
+		copy_entry(&collection->entries[collection->seen], &xt->xt_inp);
 	collection->seen++;
 	return (0);
 }
@@ -77,14 +90,14 @@ tcpstats_half_open_collect(struct tcpstats_half_open *half_open,
 	collect(&collection, cred);
 	for (int i = 0;
 	     i < COLLECT_TRIES && collection.seen > collection.capacity; i++) {
-		free(collection.keys, M_TCPSTATS);
+		free(collection.entries, M_TCPSTATS);
 		collection.capacity = collection.seen + collection.seen / 4 +
 		    COLLECT_SLACK;
-		collection.keys = mallocarray(collection.capacity,
-		    sizeof(*collection.keys), M_TCPSTATS, M_WAITOK);
+		collection.entries = mallocarray(collection.capacity,
+		    sizeof(*collection.entries), M_TCPSTATS, M_WAITOK);
 		collect(&collection, cred);
 	}
-	half_open->tho_keys = collection.keys;
+	half_open->tho_entries = collection.entries;
 	half_open->tho_count = MIN(collection.seen, collection.capacity);
 }
 
@@ -92,7 +105,7 @@ void
 tcpstats_half_open_release(struct tcpstats_half_open *half_open)
 {
 
-	free(half_open->tho_keys, M_TCPSTATS);
-	half_open->tho_keys = NULL;
+	free(half_open->tho_entries, M_TCPSTATS);
+	half_open->tho_entries = NULL;
 	half_open->tho_count = 0;
 }

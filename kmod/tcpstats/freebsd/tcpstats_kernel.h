@@ -65,35 +65,12 @@ void tcpstats_counters_add_sysctls(struct sysctl_ctx_list *ctx,
 void tcpstats_counters_count_open(void);
 void tcpstats_counters_count_read(const struct tcpstats_read_stats *stats);
 
-/* ---- The two ends of a connection (tcpstats_key.c) ---- */
-
-/* A copy, in network byte order; an address of IPv4 has the first 4 bytes. */
-struct tcpstats_key {
-	uint8_t tk_local_addr[16];
-	uint8_t tk_remote_addr[16];
-	uint16_t tk_local_port;
-	uint16_t tk_remote_port;
-	bool tk_ipv6;
-};
-
-/*
- * The core orders sockets by a 64-bit position.  Inpcbs have the upper part,
- * in the order of their inp_gencnt, half-open connections the part below it,
- * so that a walk meets them last.
- */
-#define TCPSTATS_POSITION_INPCB (UINT64_C(1) << 32)
-#define TCPSTATS_POSITION_HALF_OPEN (TCPSTATS_POSITION_INPCB - 1)
-
-void tcpstats_key_read(struct tcpstats_key *key, const struct in_conninfo *conn,
-    bool ipv6);
-/* A view of *key, which must outlive it. */
-struct tcpstats_socket tcpstats_key_socket(const struct tcpstats_key *key,
-    uint64_t position, uint8_t state);
-
 /* ---- Half-open connections (tcpstats_half_open.c) ---- */
 
+struct tcpstats_half_open_entry;
+
 struct tcpstats_half_open {
-	struct tcpstats_key *tho_keys; /* NULL where there are none */
+	struct tcpstats_half_open_entry *tho_entries; /* NULL: there are none */
 	size_t tho_count;
 };
 
@@ -107,12 +84,14 @@ void tcpstats_half_open_release(struct tcpstats_half_open *half_open);
 
 /* ---- Records (tcpstats_fill.c) ---- */
 
-/* From an inpcb that is locked, with the field groups of the mask groups. */
+/*
+ * Into a record that is zero.  From an inpcb that is locked, with the field
+ * groups of the mask groups.
+ */
 void tcpstats_fill_inpcb(struct tcpstats_record *record,
-    const struct tcpstats_key *key, const struct inpcb *inp, uint32_t groups,
-    bool show_addresses);
+    const struct inpcb *inp, uint32_t groups, bool show_addresses);
 void tcpstats_fill_half_open(struct tcpstats_record *record,
-    const struct tcpstats_key *key, uint32_t groups);
+    const struct in_conninfo *ends, bool ipv6, uint32_t groups);
 
 /* ---- The walk over the sockets of one descriptor (tcpstats_walk.c) ---- */
 

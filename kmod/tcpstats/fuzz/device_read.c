@@ -60,12 +60,13 @@ take_snapshot(void *ctx, uint64_t *gencnt)
 static void
 fill(struct tcpstats_walk *walk, struct socket *socket, uint64_t gencnt)
 {
-	struct tcpstats_record *record = tcpstats_walk_slot(walk);
+	struct tcpstats_record *record;
 
 	if (socket->goes) {
 		tcpstats_walk_drop(walk, TCPSTATS_SKIP_GENCNT);
 		return;
 	}
+	record = tcpstats_walk_slot(walk);
 	record->tsr_inp_gencnt = gencnt;
 	record->tsr_remote_port = ntohs(socket->remote_port);
 	tcpstats_walk_emit(walk);
@@ -211,8 +212,10 @@ static void
 check_complete(const struct device *device, const struct descriptor *descriptor)
 {
 	const struct socket *socket;
+	struct tcpstats_matcher matcher;
 	struct tcpstats_socket seen;
 
+	tcpstats_matcher_prepare(&matcher, &descriptor->filter);
 	for (uint64_t gencnt = 1; gencnt <= descriptor->snapshot; gencnt++) {
 		socket = &device->sockets[gencnt - 1];
 		if (socket->gone || socket->goes ||
@@ -220,8 +223,7 @@ check_complete(const struct device *device, const struct descriptor *descriptor)
 			continue;
 		seen = device_view_socket(socket, gencnt);
 		CHECK(descriptor->reported[gencnt] ==
-			(tcpstats_filter_match(&descriptor->filter, &seen) ==
-			    TCPSTATS_MATCH),
+			(tcpstats_match(&matcher, &seen) == TCPSTATS_MATCH),
 		    "socket %ju of %ju is %sreported", (uintmax_t)gencnt,
 		    (uintmax_t)descriptor->snapshot,
 		    descriptor->reported[gencnt] ? "" : "not ");

@@ -80,15 +80,20 @@ make_ends(bool ipv6, const uint16_t ports[TCPSTATS_MAX_PORTS], uint32_t addr_v4,
 	return (ends);
 }
 
+/* An accepted filter and what its text is parsed to, prepared. */
+struct twins {
+	struct tcpstats_matcher accepted;
+	struct tcpstats_matcher parsed;
+};
+
 static void
-check_socket(const struct tcpstats_filter *filter,
-    const struct tcpstats_filter *parsed, const struct tcpstats_socket *socket,
+check_socket(const struct twins *twins, const struct tcpstats_socket *socket,
     const char *text)
 {
 	enum tcpstats_verdict verdict, verdict_parsed;
 
-	verdict = tcpstats_filter_match(filter, socket);
-	verdict_parsed = tcpstats_filter_match(parsed, socket);
+	verdict = tcpstats_match(&twins->accepted, socket);
+	verdict_parsed = tcpstats_match(&twins->parsed, socket);
 	CHECK(verdict == verdict_parsed,
 	    "an accepted filter says %d of a socket and its text '%s' %d",
 	    verdict, text, verdict_parsed);
@@ -96,8 +101,8 @@ check_socket(const struct tcpstats_filter *filter,
 
 /* Every pair of ends in one state, and one pair in every state. */
 static void
-check_family(const struct tcpstats_filter *filter,
-    const struct tcpstats_filter *parsed, bool ipv6, const char *text)
+check_family(const struct tcpstats_filter *filter, const struct twins *twins,
+    bool ipv6, const char *text)
 {
 	const struct ends local = make_ends(ipv6, filter->tsf_local_ports,
 	    filter->tsf_local_addr_v4, filter->tsf_local_mask_v4,
@@ -122,7 +127,7 @@ check_family(const struct tcpstats_filter *filter,
 			socket.ts_local_port = local.end[i].port;
 			socket.ts_remote_addr = remote.end[j].addr;
 			socket.ts_remote_port = remote.end[j].port;
-			check_socket(filter, parsed, &socket, text);
+			check_socket(twins, &socket, text);
 		}
 	socket.ts_local_addr = local.end[0].addr;
 	socket.ts_local_port = local.end[0].port;
@@ -130,7 +135,7 @@ check_family(const struct tcpstats_filter *filter,
 	socket.ts_remote_port = remote.end[0].port;
 	for (socket.ts_state = 0; socket.ts_state < TCPSTATS_NSTATES;
 	     socket.ts_state++)
-		check_socket(filter, parsed, &socket, text);
+		check_socket(twins, &socket, text);
 }
 
 static void
@@ -138,14 +143,17 @@ check_accepted(const struct tcpstats_filter *filter)
 {
 	char text[TCPSTATS_FILTER_MAXLEN + 1];
 	const struct tcpstats_filter parsed = check_printed(filter, text);
+	struct twins twins;
 
 	CHECK(parsed.tsf_field_mask == filter->tsf_field_mask &&
 		parsed.tsf_format == filter->tsf_format,
 	    "'%s' has fields %#x, format %u for %#x, %u", text,
 	    parsed.tsf_field_mask, parsed.tsf_format, filter->tsf_field_mask,
 	    filter->tsf_format);
-	check_family(filter, &parsed, false, text);
-	check_family(filter, &parsed, true, text);
+	tcpstats_matcher_prepare(&twins.accepted, filter);
+	tcpstats_matcher_prepare(&twins.parsed, &parsed);
+	check_family(filter, &twins, false, text);
+	check_family(filter, &twins, true, text);
 }
 
 int

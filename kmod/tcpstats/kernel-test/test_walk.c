@@ -66,6 +66,57 @@ test_cost(void)
 	free_sockets();
 }
 
+/*
+ * Where the walk stood is gone: it begins at the head and comes past what was
+ * dealt with before, in pieces, that no SMR section gets long.
+ */
+static void
+test_seen(void)
+{
+	size_t got;
+	int fd;
+
+	make_sockets(5000);
+	fd = must_open("tcpstats");
+	for (unsigned int i = 0; i < 3000; i += 100)
+		ukern_read(fd, records, 100 * RECORD, &got);
+	free_socket(2000); /* at which the read has stopped */
+	ukern_walk_steps = ukern_walk_locks = 0;
+	is(read_all(fd, records, nitems(records), sizeof(records)), 2000,
+	    "seen: what is left of 5,000 sockets after 3,000");
+	is(ukern_walk_locks, 2000 + 2, "seen: a pause every 1,024 sockets");
+	ukern_close(fd);
+	free_sockets();
+}
+
+/* A record was found, and then none while the reader's time runs out. */
+static void
+test_time(void)
+{
+	struct tcpstats_filter filter = filter_of("remote_port=2023");
+	uint64_t visited, timed_out = number_of("reads_timed_out");
+	size_t got;
+	int fd;
+
+	make_sockets(1000);
+	fd = must_open("tcpstats");
+	ukern_ioctl(fd, TCPSTATS_SET_FILTER, &filter);
+	set_limit("max_read_duration_ms", 1);
+	ukern_set_clock_step(1000000);
+	visited = number_of("sockets_visited");
+	ukern_read(fd, records, sizeof(records), &got);
+	ukern_set_clock_step(1000);
+	set_limit("max_read_duration_ms",
+	    tcpstats_limits_default.tl_max_read_duration_ms);
+	is(got, RECORD, "time: the newest of 1,000 sockets is read");
+	is(number_of("sockets_visited") - visited, 64,
+	    "time: the clock is looked at within a batch");
+	is(number_of("reads_timed_out") - timed_out, 1,
+	    "time: reads_timed_out");
+	ukern_close(fd);
+	free_sockets();
+}
+
 static void
 test_snapshot(void)
 {
@@ -312,6 +363,8 @@ main(void)
 
 	load_module();
 	test_cost();
+	test_seen();
+	test_time();
 	test_snapshot();
 	test_changes();
 	test_contention();

@@ -16,32 +16,42 @@
 
 #include "../core/tcpstats_core.h"
 
+/* The budgets are measured with one compiler, and mean nothing with another. */
+#if defined(__x86_64__) && !defined(__clang__) && __GNUC__ == 12 && \
+    defined(__OPTIMIZE__)
+#define BUDGET(instructions) instructions
+#else
+#define BUDGET(instructions) 0
+#endif
+
 struct workload {
 	const char *name;
-	/* Instructions per call, gcc -O2 on x86-64; 0 where there is none. */
+	/* Instructions per call; 0 where there is none. */
 	unsigned int budget;
 	const char *text;
 };
 
 static const struct workload workloads[] = {
-	{ "empty", 29, "" },
-	{ "single_port", 352, "local_port=443" },
-	{ "multi_port", 1135,
+	{ "empty", BUDGET(29), "" },
+	{ "single_port", BUDGET(352), "local_port=443" },
+	{ "multi_port", BUDGET(1135),
 	    "local_port=443,8443,8080,80,3000,9090,5432,6379" },
-	{ "exclude_states", 1158, "exclude=listen,timewait,syn_sent,closing" },
-	{ "ipv4_cidr", 809, "local_addr=10.0.0.0/24 local_port=443" },
-	{ "ipv6_compressed", 804, "remote_addr=2001:db8::1 remote_port=80" },
-	{ "ipv6_full", 866,
+	{ "exclude_states", BUDGET(1158),
+	    "exclude=listen,timewait,syn_sent,closing" },
+	{ "ipv4_cidr", BUDGET(809), "local_addr=10.0.0.0/24 local_port=443" },
+	{ "ipv6_compressed", BUDGET(804),
+	    "remote_addr=2001:db8::1 remote_port=80" },
+	{ "ipv6_full", BUDGET(866),
 	    "local_addr=2001:0db8:0000:0000:0000:0000:0000:0001" },
-	{ "complex_combo", 2074,
+	{ "complex_combo", BUDGET(2074),
 	    "local_port=443,8443 exclude=listen,timewait "
 	    "local_addr=10.0.0.0/24 ipv4_only format=full" },
-	{ "worst_case", 4913,
+	{ "worst_case", BUDGET(4913),
 	    "local_port=1,2,3,4,5,6,7,8 remote_port=1,2,3,4,5,6,7,8 "
 	    "exclude=listen,timewait,syn_sent,syn_received,closing "
 	    "local_addr=10.0.0.0/8 remote_addr=192.168.0.0/16 "
 	    "format=full fields=all" },
-	{ "uppercase_stress", 2074,
+	{ "uppercase_stress", BUDGET(2074),
 	    "LOCAL_PORT=443,8443 EXCLUDE=LISTEN,TIMEWAIT "
 	    "LOCAL_ADDR=10.0.0.0/24 IPV4_ONLY FORMAT=FULL" },
 	{ "rejected", 0,

@@ -97,14 +97,16 @@ fake_snapshot(void *ctx, uint64_t *gencnt)
 static void
 fill(struct tcpstats_walk *walk, const struct entry *entry)
 {
-	struct tcpstats_record *record = tcpstats_walk_slot(walk);
+	struct tcpstats_record *record;
 
+	if (entry->goes) {
+		tcpstats_walk_drop(walk, TCPSTATS_SKIP_GENCNT);
+		return;
+	}
+	record = tcpstats_walk_slot(walk);
 	record->tsr_inp_gencnt = entry->gencnt;
 	record->tsr_state = entry->state;
-	if (entry->goes)
-		tcpstats_walk_drop(walk, TCPSTATS_SKIP_GENCNT);
-	else
-		tcpstats_walk_emit(walk);
+	tcpstats_walk_emit(walk);
 }
 
 static int

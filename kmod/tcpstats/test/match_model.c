@@ -138,9 +138,8 @@ to_filter(const struct model_filter *model)
 	return (filter);
 }
 
-enum tcpstats_verdict
-model_match(const struct tcpstats_filter *filter,
-    const struct model_socket *model)
+static enum tcpstats_verdict
+match(const struct tcpstats_matcher *matcher, const struct model_socket *model)
 {
 	const struct tcpstats_socket socket = {
 		.ts_gencnt = 1,
@@ -153,7 +152,17 @@ model_match(const struct tcpstats_filter *filter,
 		.ts_visible = model->visible,
 	};
 
-	return (tcpstats_filter_match(filter, &socket));
+	return (tcpstats_match(matcher, &socket));
+}
+
+enum tcpstats_verdict
+model_match(const struct tcpstats_filter *filter,
+    const struct model_socket *model)
+{
+	struct tcpstats_matcher matcher;
+
+	tcpstats_matcher_prepare(&matcher, filter);
+	return (match(&matcher, model));
 }
 
 unsigned int
@@ -161,11 +170,12 @@ model_differences(const struct model_filter *model,
     const struct model_socket *sockets, size_t count)
 {
 	const struct tcpstats_filter filter = to_filter(model);
+	struct tcpstats_matcher matcher;
 	unsigned int differ = 0;
 
+	tcpstats_matcher_prepare(&matcher, &filter);
 	for (size_t i = 0; i < count; i++)
-		if (model_match(&filter, &sockets[i]) !=
-		    oracle(model, &sockets[i]))
+		if (match(&matcher, &sockets[i]) != oracle(model, &sockets[i]))
 			differ++;
 	return (differ);
 }

@@ -409,6 +409,7 @@ static bool
 mean_the_same(const struct tcpstats_filter *a, const struct tcpstats_filter *b,
     uint32_t *random)
 {
+	struct tcpstats_matcher matcher_a, matcher_b;
 	uint8_t local[16], remote[16];
 	struct tcpstats_socket socket = {
 		.ts_gencnt = 1,
@@ -417,6 +418,8 @@ mean_the_same(const struct tcpstats_filter *a, const struct tcpstats_filter *b,
 		.ts_visible = true,
 	};
 
+	tcpstats_matcher_prepare(&matcher_a, a);
+	tcpstats_matcher_prepare(&matcher_b, b);
 	for (int i = 0; i < 16; i++) {
 		memcpy(local, a->tsf_local_addr_v6, 16);
 		memcpy(remote, a->tsf_remote_addr_v6, 16);
@@ -433,8 +436,8 @@ mean_the_same(const struct tcpstats_filter *a, const struct tcpstats_filter *b,
 		    TCPSTATS_MAX_PORTS)];
 		socket.ts_state = (uint8_t)random_below(random,
 		    TCPSTATS_NSTATES);
-		if (tcpstats_filter_match(a, &socket) !=
-		    tcpstats_filter_match(b, &socket))
+		if (tcpstats_match(&matcher_a, &socket) !=
+		    tcpstats_match(&matcher_b, &socket))
 			return (false);
 	}
 	return (a->tsf_field_mask == b->tsf_field_mask &&

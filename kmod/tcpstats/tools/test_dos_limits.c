@@ -345,33 +345,54 @@ read_with_signal(int fd, double delay_s)
 	return (count);
 }
 
+/* When to send a signal. */
+struct aim {
+	double delay_s;
+	double step; /* by which the delay changes */
+	bool early;  /* the last one was */
+};
+
+/* The signal was too early, or too late: find the moment between. */
+static void
+adjust(struct aim *aim, bool early)
+{
+
+	aim->step *= early == aim->early ? 1.5 : 0.5;
+	if (aim->step > 0.25)
+		aim->step = 0.25;
+	aim->delay_s *= early ? 1 + aim->step : 1 - aim->step;
+	aim->early = early;
+}
+
 /*
- * Interrupt reads at one moment after the other until one ends as wanted: with
- * EINTR, or short of what a read gives that no signal ends.
+ * Interrupt reads until one ends as wanted: with EINTR, or short of what a read
+ * gives that no signal ends.
  */
 static bool
 interrupt_reads(int fd, bool want_eintr)
 {
 	const double begin = uptime_s();
+	struct aim aim = { .step = 0.25 };
 	uint64_t interrupted;
-	double duration;
 	ssize_t count, whole;
+	bool counted;
 
 	reset(fd);
 	whole = read_some(fd, BUFFER_SIZE);
-	duration = uptime_s() - begin;
-	for (unsigned int i = 0; uptime_s() < begin + DEADLINE_S; i++) {
+	aim.delay_s = (uptime_s() - begin) / 2;
+	while (uptime_s() < begin + DEADLINE_S) {
 		interrupted = node_get("reads_interrupted");
-		count = read_with_signal(fd, duration * (i % 40 + 1) / 40);
+		count = read_with_signal(fd, aim.delay_s);
 		if (count == -1 && errno != EINTR)
 			return (false);
 		/* Some systems end a read before the device has seen it. */
-		if (node_get("reads_interrupted") != interrupted + 1)
-			continue;
-		if (want_eintr ? count == -1 : count > 0 && count < whole)
+		counted = node_get("reads_interrupted") == interrupted + 1;
+		if (counted && want_eintr == (count == -1) && count != 0 &&
+		    count < whole)
 			return (true);
+		adjust(&aim, count == -1);
 	}
-	tap_diag("no read of %.3f s was hit", duration);
+	tap_diag("no read was hit, the last one after %.6f s", aim.delay_s);
 	return (false);
 }
 

@@ -8,7 +8,7 @@
 pub mod read;
 pub mod write;
 
-pub use read::{ReadError, Reader};
+pub use read::{End, ReadError, Reader};
 pub use write::{Recorder, WriteError, Writer};
 
 /// The log's name in its run's folder.

@@ -60,8 +60,18 @@ pub enum ReadError {
 pub struct Reader<R> {
     input: R,
     line: u64,
+    bytes: u64,
     cut: Option<u64>,
     ended: bool,
+}
+
+/// Where the whole events of a log end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Length of all of them, bytes.
+    pub bytes: u64,
+    /// The number that the next one has.
+    pub next_seq: u64,
 }
 
 impl Reader<BufReader<File>> {
@@ -80,6 +90,7 @@ impl<R: BufRead> Reader<R> {
         Self {
             input,
             line: 0,
+            bytes: 0,
             cut: None,
             ended: false,
         }
@@ -90,6 +101,16 @@ impl<R: BufRead> Reader<R> {
     #[must_use]
     pub fn cut(&self) -> Option<u64> {
         self.cut
+    }
+
+    /// Where the events end that were read.
+    #[must_use]
+    pub fn end(&self) -> End {
+        let unread = u64::from(self.ended);
+        End {
+            bytes: self.bytes,
+            next_seq: self.line - unread,
+        }
     }
 
     fn read(&mut self) -> Result<Option<Event>, ReadError> {
@@ -132,6 +153,7 @@ impl<R: BufRead> Reader<R> {
                 found: event.seq,
             });
         }
+        self.bytes += bytes.len() as u64;
         Ok(Some(event))
     }
 }
@@ -200,6 +222,23 @@ mod tests {
                 (vec![0, 1], None, Some(3)),
                 "cut at {cut}"
             );
+        }
+    }
+
+    #[test]
+    fn the_end_is_that_of_the_last_whole_event() {
+        let whole = log(3);
+        let second_end = log(2).len();
+        for (length, bytes, next_seq) in [
+            (0, 0, 0),
+            (second_end, second_end, 2),
+            (whole.len() - 1, second_end, 2),
+            (whole.len(), whole.len(), 3),
+        ] {
+            let mut reader = Reader::new(&whole[..length]);
+            assert_eq!(reader.by_ref().count() as u64, next_seq);
+            let bytes = bytes as u64;
+            assert_eq!(reader.end(), End { bytes, next_seq }, "of {length} bytes");
         }
     }
 

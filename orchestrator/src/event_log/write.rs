@@ -14,6 +14,7 @@ use std::thread;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::End;
 use crate::event::{Body, Event, VERSION};
 use crate::projection::Projection;
 
@@ -70,27 +71,57 @@ impl Writer {
         clock: impl Fn() -> Timestamp + Send + 'static,
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<(Recorder, Self), WriteError> {
-        let failed = |action| {
-            let path = path.to_owned();
-            move |source| WriteError {
-                path,
-                action,
-                source,
-            }
-        };
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
             .open(path)
-            .map_err(failed("created"))?;
+            .map_err(failed(path, "created"))?;
+        let end = End {
+            bytes: 0,
+            next_seq: 0,
+        };
+        Self::write_to(path, file, end, projections, clock, on_failure)
+    }
+
+    /// Go on with the log at `path` after `end`, as [`Writer::start`] does with
+    /// a new one; what stands there after `end` was cut off and is removed.
+    ///
+    /// # Errors
+    /// When the file can't be written, another process writes it or has done so
+    /// since it was read, or the thread can't be made.
+    pub fn go_on(
+        path: &Path,
+        end: End,
+        projections: Vec<Box<dyn Projection>>,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> Result<(Recorder, Self), WriteError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(failed(path, "opened"))?;
+        Self::write_to(path, file, end, projections, clock, on_failure)
+    }
+
+    fn write_to(
+        path: &Path,
+        file: File,
+        end: End,
+        projections: Vec<Box<dyn Projection>>,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> Result<(Recorder, Self), WriteError> {
+        file.try_lock()
+            .map_err(|error| failed(path, "taken: its run is still going on")(error.into()))?;
+        file.set_len(end.bytes).map_err(failed(path, "shortened"))?;
         let (queue, events) = mpsc::channel(QUEUE);
         let (report, result) = oneshot::channel();
         let appender = Appender {
             file,
-            length: 0,
-            next_seq: 0,
+            length: end.bytes,
+            next_seq: end.next_seq,
         };
-        let failed_to_write = failed("written");
+        let failed_to_write = failed(path, "written");
         thread::Builder::new()
             .name("event-log".into())
             .spawn(move || {
@@ -106,7 +137,7 @@ impl Writer {
                 // Nobody listens only where the whole run was given up.
                 let _ = report.send(written.map_err(failed_to_write));
             })
-            .map_err(failed("created"))?;
+            .map_err(failed(path, "written by a thread"))?;
         Ok((
             Recorder { queue },
             Self {
@@ -130,6 +161,15 @@ impl Writer {
                 source: io::Error::other(source),
             }),
         }
+    }
+}
+
+fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> WriteError + use<> {
+    let path = path.to_owned();
+    move |source| WriteError {
+        path,
+        action,
+        source,
     }
 }
 

@@ -72,7 +72,7 @@ impl Pipeline {
                 continue;
             }
             let was_reset = Box::pin(self.look_after(&mut failure, console)).await;
-            let more = self.progress().next_target < self.shared.targets.len();
+            let more = self.progress().next_target < self.targets().len();
             let failure = first.get_or_insert(failure);
             if !was_reset || !more || self.shared.stop.reason().is_some() {
                 return Err(failure.clone());

@@ -5,8 +5,11 @@
 //! input, which is our connection: however that ends, the lock is free. The
 //! process is tee(1), which writes the holder's name where others find it.
 
+use std::time::Duration;
+
 use openssh::{ChildStdin, ChildStdout};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::time::sleep;
 
 use super::connect::{Machine, System};
 use super::terminate::terminate;
@@ -17,6 +20,8 @@ use crate::ssh::{Connection, Exit, RemoteError};
 /// What flock(1) is told to end with, and lockf(1) ends with, where another
 /// process has the lock: EX_TEMPFAIL.
 const HELD: i32 = 75;
+/// Pause before a lock is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 /// What tee(1) may say, bytes; it repeats one line.
 const ECHO_BYTES_MAX: u64 = 4096;
 
@@ -44,40 +49,40 @@ impl Lock<'_> {
     }
 }
 
-/// Why a lock was not taken.
-enum NotTaken {
-    /// Somebody has it: the last that they wrote.
-    Held(String),
-    Failed(Failure),
-}
-
-impl From<RemoteError> for NotTaken {
-    fn from(error: RemoteError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 impl Pipeline {
     pub(super) async fn lock<'m>(&self, machine: &'m Machine) -> Result<Lock<'m>, Failure> {
         let connection = &machine.connection;
         connection
             .succeed(&["mkdir", "-p", "--", self.place.dir()])
             .await?;
-        match self.take(machine).await {
-            Ok(lock) => return Ok(lock),
-            // Ours, by a connection that is lost here and that the VM's sshd
-            // has not noticed yet.
-            Err(NotTaken::Held(holder)) if holder == self.shared.holder => {
-                terminate(connection, &self.place.lock_keeper()).await?;
+        loop {
+            match self.try_lock(machine).await? {
+                Ok(lock) => return Ok(lock),
+                // By a connection that is lost here, which the VM's sshd has
+                // not noticed yet.
+                Err(holder) if holder == self.shared.holder => {
+                    terminate(connection, &self.place.lock_keeper()).await?;
+                }
+                // The connection of this run's orchestrator that was killed
+                // ends soon; the stage's limit bounds the waiting.
+                Err(holder) if self.resumed.is_some() && self.is_own(&holder) => {
+                    sleep(AGAIN).await;
+                }
+                Err(holder) => return Err(self.held(&holder)),
             }
-            Err(error) => return Err(self.explained(error)),
         }
-        self.take(machine)
-            .await
-            .map_err(|error| self.explained(error))
     }
 
-    async fn take<'m>(&self, machine: &'m Machine) -> Result<Lock<'m>, NotTaken> {
+    /// Whether `holder` is this run, whose log nobody else writes now.
+    fn is_own(&self, holder: &str) -> bool {
+        holder.contains(&format!(" with run {} ", self.shared.run))
+    }
+
+    /// The lock, or who has it.
+    async fn try_lock<'m>(
+        &self,
+        machine: &'m Machine,
+    ) -> Result<Result<Lock<'m>, String>, Failure> {
         let connection = &machine.connection;
         let (lock, holder) = (self.place.lock(), self.place.lock_holder());
         let argv: Vec<&str> = match machine.system {
@@ -92,19 +97,16 @@ impl Pipeline {
         } = connection.spawn(&argv).await?;
         let line = format!("{}\n", self.shared.holder);
         if comes_back(&line, &mut stdin, stdout).await {
-            return Ok(Lock {
+            return Ok(Ok(Lock {
                 connection,
                 stdin,
                 handle,
-            });
+            }));
         }
         drop(stdin);
         let stderr = beginning(stderr).await;
         match connection.wait(handle).await? {
-            Exit::Status(HELD) => {
-                let said = connection.run(&["cat", "--", &holder]).await?;
-                Err(NotTaken::Held(last_line(&said.stdout).to_owned()))
-            }
+            Exit::Status(HELD) => Ok(Err(self.holder(connection).await)),
             exit => Err(RemoteError::Failed {
                 tried: argv.join(" "),
                 exit,
@@ -114,12 +116,17 @@ impl Pipeline {
         }
     }
 
-    fn explained(&self, error: NotTaken) -> Failure {
-        let holder = match error {
-            NotTaken::Failed(failure) => return failure,
-            NotTaken::Held(holder) if holder.is_empty() => "someone who left no name".into(),
-            NotTaken::Held(holder) => holder,
-        };
+    async fn holder(&self, connection: &Connection) -> String {
+        let holder = connection
+            .run(&["cat", "--", &self.place.lock_holder()])
+            .await;
+        match &holder {
+            Ok(said) if !said.stdout.trim().is_empty() => last_line(&said.stdout).to_owned(),
+            _ => "someone who left no name".to_owned(),
+        }
+    }
+
+    fn held(&self, holder: &str) -> Failure {
         Failure::infrastructure(
             format!("the VM is locked by {holder}"),
             format!("lock {}", self.place.lock()),

@@ -18,6 +18,7 @@ mod failure;
 mod health;
 mod known;
 mod lines;
+mod live;
 mod load;
 mod lock;
 mod place;
@@ -41,6 +42,7 @@ pub use deploy::Dist;
 pub(crate) use facts::learn;
 pub use failure::Failure;
 pub(crate) use health::{Check, Finding, Grade, examine};
+pub use live::Live;
 pub use stop::{Stop, StopReason};
 
 use crate::event::{Body, PlannedTarget, Stage};
@@ -58,6 +60,8 @@ pub struct Shared {
     pub run: String,
     /// What each VM runs, in this order.
     pub targets: Vec<PlannedTarget>,
+    /// What the live targets are told.
+    pub live: Live,
     /// Says to others who holds a VM's lock; one line.
     pub holder: String,
     /// The run's log.
@@ -91,6 +95,8 @@ pub struct Pipeline {
     shared: Arc<Shared>,
     place: Place,
     progress: Mutex<Progress>,
+    /// Of a run that was cut off on this VM: what is missing there.
+    resumed: Option<Missing>,
 }
 
 /// How far a VM is, over all its attempts.
@@ -108,6 +114,16 @@ struct Progress {
     boot_id: Option<String>,
 }
 
+/// What a run that was cut off has still to do on a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Targets that did not come to their ends, in their order; the whole way
+    /// to them and back is gone again even where there are none.
+    pub targets: Vec<PlannedTarget>,
+    /// Whether none of the others failed.
+    pub passed_before: bool,
+}
+
 impl Pipeline {
     /// For `vm`, as a part of the run that `shared` describes.
     #[must_use]
@@ -122,6 +138,24 @@ impl Pipeline {
             shared,
             place,
             progress: Mutex::new(progress),
+            resumed: None,
+        }
+    }
+
+    /// Do only what is missing.
+    #[must_use]
+    pub fn resuming(self, missing: Missing) -> Self {
+        Self {
+            resumed: Some(missing),
+            ..self
+        }
+    }
+
+    /// What there is to run, in its order.
+    fn targets(&self) -> &[PlannedTarget] {
+        match &self.resumed {
+            Some(missing) => &missing.targets,
+            None => &self.shared.targets,
         }
     }
 

@@ -181,7 +181,9 @@ impl Place {
 
     fn harness_of(&self, run: &str) -> Pattern {
         let dir = escape(&self.dir);
-        let gone = format!("{dir}/(deploy|runs)/{run}/(bin/(kmod-integration|tcp-echo)|output)");
+        let gone = format!(
+            "{dir}/(deploy|runs)/{run}/(bin/(kmod-integration|tcp-echo|tcpstats-exporter)|output)"
+        );
         Pattern {
             asked: format!("^timeout .*{gone}"),
             gone,
@@ -234,7 +236,7 @@ mod tests {
         );
         assert_eq!(
             place.any_harness().gone,
-            r"/a\.b/\(c\)/(deploy|runs)/[^/]+/(bin/(kmod-integration|tcp-echo)|output)"
+            r"/a\.b/\(c\)/(deploy|runs)/[^/]+/(bin/(kmod-integration|tcp-echo|tcpstats-exporter)|output)"
         );
     }
 }

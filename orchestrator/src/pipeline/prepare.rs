@@ -20,9 +20,28 @@ impl Pipeline {
             }
         }
         self.remove_others(connection, &self.place.runs()).await?;
+        if self.resumed.is_some() {
+            self.remove_own(connection).await?;
+        }
         connection
             .succeed(&["mkdir", "-p", "--", &self.place.output()])
             .await?;
+        Ok(())
+    }
+
+    /// Remove what this run has left there when it was cut off, but for the
+    /// output of targets that are done.
+    async fn remove_own(&self, connection: &Connection) -> Result<(), Failure> {
+        let output = self.place.output();
+        let outputs = self.targets().iter();
+        let outputs = outputs.map(|target| format!("{output}/{}", target.target));
+        let own: Vec<String> = [self.place.deployment()]
+            .into_iter()
+            .chain(outputs)
+            .collect();
+        let mut argv = vec!["rm", "-rf", "--"];
+        argv.extend(own.iter().map(String::as_str));
+        connection.succeed(&argv).await?;
         Ok(())
     }
 

@@ -72,7 +72,12 @@ impl Pipeline {
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let mut verdict = Verdict::Passed;
+            let passed_before = self.resumed.as_ref().is_none_or(|m| m.passed_before);
+            let mut verdict = if passed_before {
+                Verdict::Passed
+            } else {
+                Verdict::Failed
+            };
             while let Some(target) = self.next_target() {
                 if let Some(reason) = stop.reason() {
                     return Err(reason.into());
@@ -96,7 +101,7 @@ impl Pipeline {
     /// The target whose turn it is; it counts as begun from now on.
     fn next_target(&self) -> Option<&PlannedTarget> {
         let mut progress = self.progress();
-        let target = self.shared.targets.get(progress.next_target)?;
+        let target = self.targets().get(progress.next_target)?;
         progress.next_target += 1;
         Some(target)
     }
@@ -217,10 +222,10 @@ impl Pipeline {
         follower: &mut Follower<'_, impl Stream<Item = Line>>,
     ) -> Result<(), Failure> {
         let tried = follower.tried;
+        let limit = self.limit(follower.target);
         // One future throughout: giving up in the middle of an event would
         // lose it.
         let mut following = pin!(follower.follow());
-        let limit = self.vm.limits.stage(Stage::Test);
         let failure = tokio::select! {
             ended = &mut following => return ended,
             () = sleep(limit) => Failure::timed_out(tried, limit, Stage::Test.as_str()),
@@ -240,6 +245,11 @@ impl Pipeline {
         Err(failure)
     }
 
+    /// The longest that a target may take.
+    fn limit(&self, target: &str) -> Duration {
+        self.vm.limits.stage(Stage::Test) + self.shared.live.soak_of(target)
+    }
+
     fn harness_argv(
         &self,
         programs: &Programs,
@@ -250,7 +260,7 @@ impl Pipeline {
         if attempt > 1 {
             output += &format!(".{attempt}");
         }
-        let limit = self.vm.limits.stage(Stage::Test) + BACKSTOP;
+        let limit = self.limit(&target.target) + BACKSTOP;
         let mut argv = vec![
             "timeout".to_owned(),
             "-k".to_owned(),
@@ -269,12 +279,14 @@ impl Pipeline {
         for (flag, value) in [
             ("--format", "json"),
             ("--tcp-echo", &programs.path("tcp-echo")),
+            ("--exporter", &programs.path("tcpstats-exporter")),
             ("--kmod-src", &programs.kmod_src),
             ("--output-dir", &output),
         ] {
             argv.push(flag.to_owned());
             argv.push(value.to_owned());
         }
+        argv.extend(self.shared.live.arguments());
         if target.category != ALL {
             argv.push("--category".to_owned());
             argv.push(target.category.clone());
@@ -339,6 +351,10 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
 
     async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
         let decoded = self.decoder.line(line);
+        for field in self.decoder.new_fields() {
+            self.say(format!("the field {field} is unknown here and passed over"))
+                .await;
+        }
         match decoded.map_err(|error| broken_stream(&error, self.tried))? {
             Decoded::Event(event) => {
                 match &event.body {

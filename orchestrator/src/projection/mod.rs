@@ -59,6 +59,13 @@ impl Fold {
     }
 }
 
+impl Fold {
+    /// Show what happens from now on to `view` too.
+    pub fn add(&mut self, view: Box<dyn View>) {
+        self.views.push(view);
+    }
+}
+
 impl Projection for Fold {
     fn apply(&mut self, event: &Event) {
         let views = &mut self.views;

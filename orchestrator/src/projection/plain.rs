@@ -38,6 +38,7 @@ impl<W: Write + Send> View for Plain<W> {
 fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
     let (vm, said) = match body {
         Body::RunStarted { run, plan, .. } => return Some(format!("run {run}: {}", planned(plan))),
+        Body::RunResumed { .. } => return Some(resumed(state)),
         Body::Interrupted { forced, signal } => return Some(interrupted(signal, *forced)),
         Body::StageStarted { vm, stage, attempt } => (vm, stage_started(stage.as_str(), *attempt)),
         Body::StageFinished {
@@ -93,6 +94,11 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
         | Body::Unknown => return None,
     };
     Some(format!("{vm}: {said}"))
+}
+
+fn resumed(state: &RunState) -> String {
+    let missing = state.vms.iter().filter(|vm| vm.end().is_none()).count();
+    format!("resumed: {} to go", text::count(missing, "VM"))
 }
 
 /// The first failure of a kind; the others are counted. An exporter that has

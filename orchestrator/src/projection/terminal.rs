@@ -343,7 +343,7 @@ impl Terminal {
 impl View for Terminal {
     fn show(&mut self, state: &RunState, event: &Event) {
         let vm = match &event.body {
-            Body::RunStarted { .. } => {
+            Body::RunStarted { .. } | Body::RunResumed { .. } => {
                 self.start(state);
                 None
             }

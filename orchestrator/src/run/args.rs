@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use crate::inventory::Deploy;
 use crate::outputs;
+use crate::pipeline::Live;
 use crate::plan::{Overrides, Selection};
+use crate::run::job::Settings;
+use crate::runs::{self, NoRunsDir};
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -21,27 +24,35 @@ pub struct Args {
     /// Which categories of tests, as in A,B,D [default: all]
     #[arg(long, value_name = "LETTERS")]
     category: Option<String>,
+    /// How many connections the live targets open; live_bench takes several, as in 1000,100000
+    /// [default: theirs]
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Vec<u32>,
+    /// How long live_soak goes on, as in 90s or 2h [default: 1h, and 1m as a part of live_all]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    duration: Option<Duration>,
     /// How the programs come to the VMs [default: the inventory's]
     #[arg(long)]
     deploy: Option<Deploy>,
     /// How many VMs may be connected to or moving files at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
-    pub(super) jobs: usize,
+    jobs: usize,
     /// The longest that the whole run may take, as in 90s or 1h 30m
     #[arg(long, value_name = "TIME", value_parser = some_time)]
-    pub(super) timeout: Option<Duration>,
+    timeout: Option<Duration>,
     /// How often trouble of the link is tried again: connecting, and all before the tests
     #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(super) retries: usize,
+    retries: usize,
     /// How often a target is run again in which tests failed; those that pass then are flaky
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) retry_tests: u32,
+    retry_tests: u32,
     /// Reset a VM that is lost or has panicked, and run the targets that are left
     #[arg(long)]
-    pub(super) recover: bool,
+    recover: bool,
     /// End the whole run as soon as a target failed or a VM was lost
     #[arg(long)]
-    pub(super) fail_fast: bool,
+    fail_fast: bool,
     /// Where /metrics is served meanwhile; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
     pub(super) listen: SocketAddr,
@@ -56,13 +67,13 @@ pub struct Args {
     inventory: Option<PathBuf>,
     /// Folder of all runs [default: tcpstats/runs in the user's state folder]
     #[arg(long, value_name = "DIR")]
-    pub(super) runs_dir: Option<PathBuf>,
+    runs_dir: Option<PathBuf>,
     /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
     /// Folder of the source tree, for VMs that build it
     #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(super) source: PathBuf,
+    source: PathBuf,
     #[command(flatten)]
     pub(super) outputs: outputs::Outputs,
 }
@@ -74,6 +85,9 @@ pub(super) struct Which {
     /// Run on every VM of the inventory
     #[arg(long)]
     all_vms: bool,
+    /// Go on with a run that was cut off: its name, its folder or its log
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["target", "category"])]
+    resume: Option<PathBuf>,
     /// Run on the VMs that have this label; given several times, all of them
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
@@ -88,6 +102,7 @@ impl Args {
             all_vms,
             label,
             names,
+            resume: _,
         } = &self.which;
         if *all_vms {
             Selection::All
@@ -98,14 +113,48 @@ impl Args {
         }
     }
 
+    pub(super) fn resumed(&self) -> Option<&Path> {
+        self.which.resume.as_deref()
+    }
+
+    /// # Errors
+    /// Where none is named and the user has no home.
+    pub(super) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
+        match &self.runs_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => runs::default_dir(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            dist: self.dist(),
+            source: self.source.clone(),
+            live: self.live(),
+            retries: self.retries,
+            retry_tests: self.retry_tests,
+            recover: self.recover,
+            fail_fast: self.fail_fast,
+            jobs: self.jobs,
+            timeout: self.timeout,
+        }
+    }
+
     pub(super) fn inventory(&self) -> Option<PathBuf> {
         inventory_path(self.inventory.as_deref())
     }
 
-    pub(super) fn dist(&self) -> PathBuf {
+    fn dist(&self) -> PathBuf {
         let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
         let named = self.dist.clone().or_else(of_environment);
         named.unwrap_or_else(|| PathBuf::from("dist"))
+    }
+
+    fn live(&self) -> Live {
+        Live {
+            connections: self.connections.clone(),
+            duration: self.duration,
+        }
     }
 
     pub(super) fn overrides(&self) -> Overrides {

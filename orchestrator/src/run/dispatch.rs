@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 
-use super::signals::Signals;
+use super::signals::Interrupts;
 use crate::event::{Body, Cause, VmOutcome};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
-use crate::pipeline::{Pipeline, Shared, StopReason};
+use crate::pipeline::{Missing, Pipeline, Shared, StopReason};
 
 /// The pipelines that are still under way.
 struct Running {
@@ -24,25 +24,30 @@ struct Running {
     started: Instant,
 }
 
-/// Drive all of `vms`, for `limit` at most. The first signal stops them, the
-/// second gives them up.
+/// Drive all of `vms`, each with what is missing there where the run goes on,
+/// for `limit` at most. The first interrupt stops them, the second gives them
+/// up.
 pub(super) async fn dispatch(
-    vms: Vec<Vm>,
-    shared: Arc<Shared>,
-    recorder: Recorder,
+    vms: Vec<(Vm, Option<Missing>)>,
+    shared: Shared,
     limit: Option<Duration>,
-    signals: &mut Signals,
+    spent: Duration,
+    interrupts: &mut Interrupts,
 ) {
     let stop = shared.stop.clone();
+    let shared = Arc::new(shared);
     let mut running = Running {
         tasks: JoinSet::new(),
         vms: HashMap::new(),
-        recorder,
+        recorder: shared.recorder.clone(),
         started: Instant::now(),
     };
-    for vm in vms {
+    for (vm, missing) in vms {
         let name = vm.name.clone();
-        let pipeline = Pipeline::new(vm, Arc::clone(&shared));
+        let mut pipeline = Pipeline::new(vm, Arc::clone(&shared));
+        if let Some(missing) = missing {
+            pipeline = pipeline.resuming(missing);
+        }
         let task = running.tasks.spawn(pipeline.drive());
         running.vms.insert(task.id(), name);
     }
@@ -60,7 +65,7 @@ pub(super) async fn dispatch(
             () = &mut time_is_over, if stop.reason().is_none() => {
                 stop.request(StopReason::TimeLimit);
             }
-            signal = signals.next() => {
+            Some(signal) = interrupts.recv() => {
                 let forced = stop.reason() == Some(StopReason::Interrupted);
                 running.interrupted(signal, forced).await;
                 if forced {
@@ -71,7 +76,7 @@ pub(super) async fn dispatch(
             }
         }
     }
-    let duration_s = running.started.elapsed().as_secs_f64();
+    let duration_s = (spent + running.started.elapsed()).as_secs_f64();
     running
         .recorder
         .record(Body::RunFinished { duration_s })

@@ -2,43 +2,40 @@
 //! `orchestrator run`: one pipeline for each VM, all at once.
 //!
 //! - `args`: what the user asked for.
+//! - `job`: one run, whoever wants it.
 //! - `dispatch`: starts the pipelines, waits for them, and gives them up.
+//! - `resume`: what a run that was cut off has left to do.
 //! - `signals`: Ctrl-C and SIGTERM.
 
 mod args;
 mod dispatch;
-mod signals;
+pub(crate) mod job;
+mod resume;
+pub(crate) mod signals;
 
-use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use jiff::Timestamp;
 use miette::{Diagnostic, Report};
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 pub use args::Args;
 pub(crate) use args::{at_least_one, inventory_path, overrides_of_place};
 
-use crate::event::Body;
-use crate::event_log::{self, WriteError, Writer};
 use crate::exit::ExitStatus;
 use crate::http::{ListenError, Server};
 use crate::inventory;
 use crate::outputs;
-use crate::pipeline::{Dist, Shared, Stop, StopReason};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Selection};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fold, StateHandle, terminal};
 use crate::runs;
-use crate::ssh::ControlDir;
 use crate::tell;
-use signals::Signals;
+use job::Job;
+use resume::Past;
+use signals::Interrupts;
 
 /// Why a run did not begin, or has no whole log.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -50,13 +47,11 @@ enum Error {
     #[error("the folder of the run could not be made in {}", path.display())]
     #[diagnostic(help("name another folder with --runs-dir"))]
     RunDir { path: PathBuf, source: io::Error },
-    #[error("a folder for control sockets could not be made")]
-    ControlDir(#[source] io::Error),
     #[error(transparent)]
     #[diagnostic(help(
         "make room there, or name another folder with --runs-dir; what was logged before is good"
     ))]
-    Log(#[from] WriteError),
+    Job(#[from] job::Error),
     #[error(transparent)]
     Outputs(#[from] outputs::Error),
     #[error("the metrics could not be set up")]
@@ -83,8 +78,8 @@ pub fn main(args: &Args) -> ExitCode {
             tell::note(format_args!("{report:?}"));
             ExitStatus::Usage.into()
         }
-        Ok(plan) if args.dry_run => show(&plan),
-        Ok(plan) => match run(args, plan) {
+        Ok(wanted) if args.dry_run => show(&wanted.plan),
+        Ok(wanted) => match run(args, wanted) {
             Ok(status) => status.into(),
             Err(error) => {
                 let status = error.status();
@@ -95,13 +90,28 @@ pub fn main(args: &Args) -> ExitCode {
     }
 }
 
-fn planned(args: &Args) -> Result<Plan, Report> {
+/// What is to be done, and what of it was done before.
+struct Wanted {
+    plan: Plan,
+    past: Option<Past>,
+}
+
+fn planned(args: &Args) -> Result<Wanted, Report> {
     let inventory = inventory::load(args.inventory().as_deref())?;
-    Ok(plan::plan(
-        &inventory,
-        &args.selection(),
-        &args.overrides(),
-    )?)
+    let Some(run) = args.resumed() else {
+        let plan = plan::plan(&inventory, &args.selection(), &args.overrides())?;
+        return Ok(Wanted { plan, past: None });
+    };
+    let runs_dir = args.runs_dir().map_err(Error::NoRunsDir)?;
+    let past = Past::read(&runs::log_path(run, &runs_dir))?;
+    let names = past.vms().map(|vm| vm.name.clone()).collect();
+    let mut plan = plan::plan(&inventory, &Selection::Names(names), &args.overrides())?;
+    plan.targets = past.targets().to_vec();
+    past.check(&plan.to_event().vms)?;
+    Ok(Wanted {
+        plan,
+        past: Some(past),
+    })
 }
 
 fn show(plan: &Plan) -> ExitCode {
@@ -123,60 +133,55 @@ fn show(plan: &Plan) -> ExitCode {
     }
 }
 
-fn run(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
+fn run(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error> {
     let runtime = Runtime::new().map_err(Error::System)?;
-    let status = runtime.block_on(run_to_the_end(args, plan));
+    let status = runtime.block_on(run_to_the_end(args, wanted));
     // What is left are reads of files whose run was given up.
     runtime.shutdown_background();
     status
 }
 
-async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
-    let mut signals = Signals::listen().map_err(Error::System)?;
+async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error> {
+    let Wanted { plan, past } = wanted;
+    let mut interrupts = signals::listen().map_err(Error::System)?;
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?;
+    let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
     let server = Server::start(args.listen, metrics.clone()).await?;
-    let (run, folder) = make_run_dir(args)?;
-    let log = folder.join(event_log::FILE_NAME);
-    tell::note(format_args!("run {run}, events in {}", log.display()));
-    tell::note(format_args!(
-        "metrics at http://{}/metrics",
-        server.address()
-    ));
-
-    let stop = Stop::default();
-    let views = vec![metrics.view(), terminal::on_stderr(args.outputs.color)];
-    let on_failure = {
-        let stop = stop.clone();
-        move || stop.request(StopReason::LogFailed)
+    let (run, folder) = match &past {
+        None => make_run_dir(args)?,
+        Some(past) => (past.run(), past.folder()),
     };
-    let fold = Fold::new(state.clone(), views);
-    let (recorder, writer) = Writer::start(&log, vec![Box::new(fold)], Timestamp::now, on_failure)?;
-    let shared = Arc::new(Shared {
-        holder: holder(&run),
-        targets: plan.targets.clone(),
-        recorder: recorder.clone(),
-        stop,
-        control: ControlDir::new().map_err(Error::ControlDir)?,
-        dist: Dist::new(args.dist()),
-        source: args.source.clone(),
-        artifacts: folder,
-        retries: args.retries,
-        retry_tests: args.retry_tests,
-        recover: args.recover,
-        fail_fast: args.fail_fast,
-        local_work: Semaphore::new(args.jobs),
-        run: run.clone(),
-    });
-    let begin = Body::RunStarted {
+    let done = past.as_ref().is_some_and(Past::is_complete);
+    if let Some(past) = &past {
+        past.tell(&mut fold);
+    }
+    let job = Job {
         run,
-        orchestrator: env!("CARGO_PKG_VERSION").to_owned(),
-        plan: plan.to_event(),
+        folder,
+        plan,
+        past,
+        settings: args.settings(),
     };
-    recorder.record(begin).await;
-    dispatch::dispatch(plan.vms, shared, recorder, args.timeout, &mut signals).await;
-    let logged = writer.finish().await;
-
+    let log = job.log();
+    let logged = if done {
+        tell::note(format_args!(
+            "run {} is complete: nothing is missing",
+            job.run
+        ));
+        Ok(())
+    } else {
+        tell::note(format_args!("run {}, events in {}", job.run, log.display()));
+        tell::note(format_args!(
+            "metrics at http://{}/metrics",
+            server.address()
+        ));
+        fold.add(terminal::on_stderr(args.outputs.color));
+        job.drive(fold, &mut interrupts).await
+    };
+    if let Err(error @ job::Error::ControlDir(_)) = logged {
+        return Err(error.into());
+    }
     let (status, shown) = state.read(|state| {
         let shown = args
             .outputs
@@ -190,44 +195,16 @@ async fn run_to_the_end(args: &Args, plan: Plan) -> Result<ExitStatus, Error> {
     ));
     logged?;
     shown?;
-    linger(args, server, &mut signals).await;
+    linger(args, server, &mut interrupts).await;
     Ok(status)
 }
 
-/// A new folder whose name is the run's: when it began, and something that
-/// keeps two runs of one second apart.
 fn make_run_dir(args: &Args) -> Result<(String, PathBuf), Error> {
-    let path = match &args.runs_dir {
-        Some(dir) => dir.clone(),
-        None => runs::default_dir()?,
-    };
-    let make = || {
-        fs::create_dir_all(&path)?;
-        let dir = tempfile::Builder::new()
-            .prefix(&Timestamp::now().strftime("%Y%m%dT%H%M%SZ-").to_string())
-            .permissions(Permissions::from_mode(0o755))
-            .tempdir_in(&path)?;
-        std::path::absolute(dir.keep())
-    };
-    let folder = make().map_err(|source| Error::RunDir { path, source })?;
-    let name = folder.file_name().unwrap_or_default();
-    Ok((name.to_string_lossy().into_owned(), folder))
+    let path = args.runs_dir()?;
+    job::make_folder(&path).map_err(|source| Error::RunDir { path, source })
 }
 
-/// What another orchestrator says of us where we hold a lock.
-fn holder(run: &str) -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid()));
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy().into_owned();
-    let pid = std::process::id();
-    let now = Timestamp::now();
-    let line = format!("{user}@{host} (pid {pid}) with run {run} since {now:.0}");
-    line.replace(char::is_control, "?")
-}
-
-async fn linger(args: &Args, server: Server, signals: &mut Signals) {
+async fn linger(args: &Args, server: Server, interrupts: &mut Interrupts) {
     if let Some(time) = args.linger {
         tell::note(format_args!(
             "metrics stay at http://{}/metrics for {}",
@@ -236,7 +213,7 @@ async fn linger(args: &Args, server: Server, signals: &mut Signals) {
         ));
         tokio::select! {
             () = sleep(time) => {}
-            _ = signals.next() => {}
+            _ = interrupts.recv() => {}
         }
     }
     server.stop().await;

@@ -3,29 +3,33 @@
 
 use std::io;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
-/// Both of them.
-#[derive(Debug)]
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
+/// Names of the signals that came, in order.
+pub(crate) type Interrupts = mpsc::Receiver<&'static str>;
 
-impl Signals {
-    /// From now on they no longer end the process.
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
+/// Signals that may wait to be taken; more say nothing more.
+const QUEUE: usize = 8;
 
-    /// Wait for the next: its name.
-    pub(super) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+/// From now on SIGINT and SIGTERM no longer end the process.
+///
+/// # Errors
+/// When the system refuses a handler.
+pub(crate) fn listen() -> io::Result<Interrupts> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (tell, interrupts) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        loop {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+                () = tell.closed() => return,
+            };
+            // A full queue ends all that there is to end.
+            let _ = tell.try_send(name);
         }
-    }
+    });
+    Ok(interrupts)
 }

@@ -20,6 +20,7 @@ mod deploy;
 mod doctor;
 mod fixture;
 mod lock;
+mod resume;
 mod scrape;
 mod stop;
 mod stream;

@@ -45,16 +45,16 @@ pub(crate) struct Options {
 
     /// The Prometheus exporter; taken for the targets that scrape it
     #[arg(long, value_name = "PATH", default_value = "tcpstats-exporter")]
-    exporter: PathBuf,
+    pub(crate) exporter: PathBuf,
 
     /// Connections that the live targets open; live_bench takes several, as
     /// 1000,10000,100000
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
-    connections: Vec<u32>,
+    pub(crate) connections: Vec<u32>,
 
     /// How long live_soak goes on, such as 90s or 1h
     #[arg(long, value_name = "T", value_parser = humantime::parse_duration)]
-    duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
 
     /// Categories of live_integration: letters such as A,B,D, or all
     #[arg(long, value_name = "CAT", default_value = "all", value_parser = categories)]

@@ -3,11 +3,13 @@
 //!
 //! `kmod-integration TARGET` runs a target of [`targets`], tells what it sees
 //! through [`report`], and puts the machine back as it was: on success, on
-//! failure, on a signal, and when a test does not come to its end.
+//! failure, on a signal, and when a test does not come to its end; [`guardian`]
+//! sees to it that this holds when it is killed, too.
 
 mod cli;
 mod filter;
 mod framework;
+mod guardian;
 mod report;
 mod supervise;
 mod targets;
@@ -18,13 +20,13 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use protocol::Outcome;
-use protocol::event::Level;
 
 use cli::Options;
 use filter::{Category, collect_tests};
 use framework::cancel::Cancel;
 use framework::restore::Restorer;
 use framework::system;
+use guardian::Role;
 use report::{Report, ReportError};
 use supervise::{Limits, supervise};
 use targets::{Session, Target, TargetError};
@@ -52,7 +54,7 @@ impl Fault {
 }
 
 fn main() -> ExitCode {
-    let status = start(Options::parse()).unwrap_or_else(|fault| {
+    let status = guarded(Options::parse()).unwrap_or_else(|fault| {
         // The reader of this may be gone as well.
         let _ = writeln!(io::stderr(), "kmod-integration: {}", fault.message);
         fault.status
@@ -60,12 +62,19 @@ fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Gives the exit status.
-fn start(options: Options) -> Result<u8, Fault> {
+/// Run the target in a process of its own. Gives the exit status.
+fn guarded(options: Options) -> Result<u8, Fault> {
     let Some(target) = options.target().map_err(Fault::of(WRONG_USE))? else {
         list(&mut io::stdout().lock()).map_err(Fault::of(FAILED))?;
         return Ok(PASSED);
     };
+    match guardian::split().map_err(Fault::of(FAILED))? {
+        Role::Worker => start(target, options),
+        Role::Parent(status) => Ok(status),
+    }
+}
+
+fn start(target: &'static Target, options: Options) -> Result<u8, Fault> {
     let cancel = Cancel::on_signals().map_err(Fault::of(FAILED))?;
     let restorer = Restorer::default();
     let report = Report::new(io::stdout(), options.format, options.output_dir.as_deref())
@@ -95,7 +104,7 @@ fn run(target: &Target, session: &Session<Stdout>) -> Result<u8, Fault> {
         },
         Err(TargetError::Lacking(message)) => {
             report
-                .log(Level::Error, message)
+                .lacks(message)
                 .and_then(|()| report.bye())
                 .map_err(Fault::of(LACKING))?;
             Ok(LACKING)

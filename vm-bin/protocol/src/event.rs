@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 /// One line of the stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
-    /// Version of the stream, [`crate::VERSION`].
+    /// Version of the stream: 1.
     pub v: u32,
     /// Number of the event, from 0 and without gaps.
     pub seq: u64,
     /// When it happened, UTC, to the microsecond.
     #[serde(with = "rfc3339_micros")]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
     pub time: Timestamp,
     /// What happened.
     #[serde(flatten)]
@@ -23,6 +25,7 @@ pub struct Event {
 
 /// What happened; `type` in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Body {
     /// Always the first: who speaks, and where.
@@ -69,11 +72,13 @@ pub enum Body {
     },
     /// A type of a later version; its content is ignored.
     #[serde(other)]
+    #[cfg_attr(test, schemars(skip))]
     Unknown,
 }
 
 /// The machine and the harness.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Hello {
     /// Version of the test binary.
     pub harness: String,
@@ -100,6 +105,7 @@ pub struct Hello {
 
 /// The device's answer to `TCPSTATS_VERSION_CMD`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DeviceInfo {
     /// Protocol version.
     pub version: u32,
@@ -109,6 +115,7 @@ pub struct DeviceInfo {
 
 /// How a target ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetFinished {
     /// Its name.
     pub target: String,
@@ -126,6 +133,7 @@ pub struct TargetFinished {
 
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TestFinished {
     /// The target that it belongs to.
     pub target: String,
@@ -156,6 +164,7 @@ pub struct TestFinished {
 
 /// One measured quantity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Benchmark {
     /// The target that measured it.
     pub target: String,
@@ -175,6 +184,7 @@ pub struct Benchmark {
 
 /// Which direction of a benchmark is an improvement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     /// Less is better.
@@ -185,6 +195,7 @@ pub enum Better {
 
 /// How a test, a target or everything ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All that was demanded was seen.
@@ -215,6 +226,7 @@ impl std::fmt::Display for Outcome {
 
 /// How grave a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// For whoever looks for a fault.

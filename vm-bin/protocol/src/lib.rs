@@ -6,12 +6,17 @@
 //! - [`write`]: numbers, stamps and prints them.
 //! - [`read`]: checks the stream: version, numbering, and its end.
 //!
+//! `schema/events-v1.json` describes a line as a JSON Schema; it is made from
+//! the types.
+//!
 //! Version 1 is read by every later reader: fields and types that a reader
 //! does not know are ignored. A stream that ends without [`Body::Bye`], or
 //! with a gap in `seq`, belongs to a machine that was lost.
 
 pub mod event;
 pub mod read;
+#[cfg(test)]
+mod schema;
 pub mod write;
 
 pub use event::{Body, Event, Outcome};

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Body, Event, Outcome, VERSION};
 
@@ -76,6 +77,9 @@ pub struct Decoder {
     lines: u64,
     bye: Option<Outcome>,
     unknown: BTreeSet<String>,
+    unknown_fields: BTreeSet<String>,
+    /// Those of them that nobody has asked for yet.
+    new_fields: Vec<String>,
 }
 
 impl Decoder {
@@ -117,6 +121,9 @@ impl Decoder {
         if expected == 0 && !matches!(event.body, Body::Hello(_)) {
             return Err(StreamError::NoHello);
         }
+        if !matches!(event.body, Body::Unknown) {
+            self.note_unknown_fields(line, &event);
+        }
         match event.body {
             Body::Unknown => Ok(self.unknown_type(line)),
             Body::Bye { outcome } => {
@@ -135,6 +142,28 @@ impl Decoder {
         self.bye.ok_or(StreamError::NoBye { events: self.lines })
     }
 
+    /// Fields that were met for the first time since the last call, and that
+    /// this reader does not know, such as `bye.mood`; each is given once.
+    pub fn new_fields(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.new_fields)
+    }
+
+    /// What was read is printed again: what is missing then, nobody knew.
+    fn note_unknown_fields(&mut self, line: &[u8], event: &Event) {
+        let (Ok(read), Ok(known)) = (serde_json::from_slice(line), serde_json::to_value(event))
+        else {
+            return;
+        };
+        let name = known["type"].as_str().unwrap_or_default().to_owned();
+        let mut fields = Vec::new();
+        missing(&read, &known, &name, &mut fields);
+        for field in fields {
+            if self.unknown_fields.insert(field.clone()) {
+                self.new_fields.push(field);
+            }
+        }
+    }
+
     fn unknown_type(&mut self, line: &[u8]) -> Decoded {
         #[derive(Deserialize)]
         struct TypeOnly {
@@ -147,6 +176,22 @@ impl Decoder {
             Decoded::FirstOfUnknownType(name)
         } else {
             Decoded::UnknownType
+        }
+    }
+}
+
+/// The fields of `read`, with the path to them, that `known` does not have. One
+/// without a value is as good as none.
+fn missing(read: &Value, known: &Value, path: &str, fields: &mut Vec<String>) {
+    let Value::Object(read) = read else {
+        return;
+    };
+    for (name, value) in read {
+        let path = format!("{path}.{name}");
+        match known.get(name) {
+            Some(known) => missing(value, known, &path, fields),
+            None if value.is_null() => {}
+            None => fields.push(path),
         }
     }
 }

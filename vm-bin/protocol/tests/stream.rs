@@ -104,20 +104,37 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn fields_and_types_of_a_later_version_are_passed_over() {
+fn fields_and_types_of_a_later_version_are_passed_over_and_told_once() {
     let mut out = print(vec![hello()]);
     out.extend_from_slice(
         br#"{"v":1,"seq":1,"time":"2026-11-23T00:00:00Z","type":"weather","sky":"blue"}
 {"v":1,"seq":2,"time":"2026-11-23T00:00:00Z","type":"weather","sky":[1]}
-{"v":1,"seq":3,"time":"2026-11-23T00:00:00Z","type":"bye","outcome":"passed","mood":"good"}
+{"v":1,"seq":3,"time":"2026-11-23T00:00:00Z","type":"exporter","address":"a:1","tls":{"x":1}}
+{"v":1,"seq":4,"time":"2026-11-23T00:00:00Z","type":"exporter","address":"a:1","tls":null}
+{"v":1,"seq":5,"time":"2026-11-23T00:00:00Z","type":"exporter","address":"a:1","tls":2,"via":3}
+{"v":1,"seq":6,"time":"2026-11-23T00:00:00Z","type":"bye","outcome":"passed","mood":"good"}
 "#,
     );
-    let (decoder, results) = decode(&out);
+    let mut decoder = Decoder::new();
+    let mut told = Vec::new();
+    let mut results = Vec::new();
+    for line in out.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()) {
+        results.push(decoder.line(line));
+        told.push(decoder.new_fields());
+    }
     assert_eq!(
         results[1],
         Ok(Decoded::FirstOfUnknownType("weather".into()))
     );
     assert_eq!(results[2], Ok(Decoded::UnknownType));
+    let none: [&str; 0] = [];
+    assert_eq!(told[0], none);
+    assert_eq!(told[1], none);
+    assert_eq!(told[2], none);
+    assert_eq!(told[3], ["exporter.tls"]);
+    assert_eq!(told[4], none);
+    assert_eq!(told[5], ["exporter.via"]);
+    assert_eq!(told[6], ["bye.mood"]);
     assert_eq!(decoder.finish(), Ok(Outcome::Passed));
 }
 

@@ -6,9 +6,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::connection::Traffic;
+use crate::client::Traffic;
+use crate::worker::MAX_WORKERS;
 
 /// Many real TCP connections: an echo server, and a client that verifies every byte.
+///
+/// A connection takes one descriptor and about 1.6 kB of memory at each end, and on Linux some 4 kB
+/// of the kernel's. On Linux RLIMIT_NOFILE bounds each of the threads, not the process.
+///
+/// Exit status: 0 all went well, 1 something failed while running, 2 wrong use, 3 the machine lacks
+/// what was asked for (descriptors, ports, addresses, memory).
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -24,6 +31,27 @@ pub(crate) enum Role {
     Client(ClientOptions),
 }
 
+/// What both sides understand.
+#[derive(Debug, Args)]
+pub(crate) struct CommonOptions {
+    /// Seconds between reports; without it only the final one is printed
+    #[arg(long, value_name = "S", value_parser = positive_seconds)]
+    pub(crate) report_interval: Option<Duration>,
+
+    /// Print every line on stdout as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Threads at most; on Linux each has a table of RLIMIT_NOFILE descriptors of its own
+    #[arg(long, value_name = "W", default_value_t = MAX_WORKERS,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_WORKERS)))]
+    pub(crate) workers: u32,
+
+    /// End as on SIGTERM when the process that started this one has ended
+    #[arg(long)]
+    pub(crate) die_with_parent: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServerOptions {
     /// Ports to listen on; 0 lets the system choose one
@@ -34,13 +62,8 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "A", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(crate) bind: IpAddr,
 
-    /// Seconds between reports; without it only the final one is printed
-    #[arg(long, value_name = "S", value_parser = positive_seconds)]
-    pub(crate) report_interval: Option<Duration>,
-
-    /// Print every line on stdout as a JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
 }
 
 #[derive(Debug, Args)]
@@ -59,7 +82,8 @@ pub(crate) struct ClientOptions {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
 
-    /// Bytes each connection sends a second, in whole payloads; 0 connects and stays idle
+    /// Bytes each connection sends a second, in whole payloads; 0 sends one byte, which proves that
+    /// the connection stands, and then nothing
     #[arg(long, value_name = "BYTES/S", default_value_t = 16)]
     pub(crate) rate: u32,
 
@@ -80,22 +104,24 @@ pub(crate) struct ClientOptions {
     #[arg(long, value_name = "A", value_delimiter = ',')]
     pub(crate) source: Vec<IpAddr>,
 
-    /// Seconds between reports; without it only the final one is printed
-    #[arg(long, value_name = "S", value_parser = positive_seconds)]
-    pub(crate) report_interval: Option<Duration>,
-
-    /// Print every line on stdout as a JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
 }
 
 impl ClientOptions {
-    /// What each connection sends; `None` for idle connections.
-    pub(crate) fn traffic(&self) -> Option<Traffic> {
-        (self.rate > 0).then(|| Traffic {
+    /// What each connection sends.
+    pub(crate) fn traffic(&self) -> Traffic {
+        if self.rate == 0 {
+            return Traffic {
+                payload_bytes: 1,
+                interval: None,
+            };
+        }
+        let interval = f64::from(self.payload_size) / f64::from(self.rate);
+        Traffic {
             payload_bytes: self.payload_size.into(),
-            interval: Duration::from_secs_f64(f64::from(self.payload_size) / f64::from(self.rate)),
-        })
+            interval: Some(Duration::from_secs_f64(interval)),
+        }
     }
 }
 
@@ -115,6 +141,8 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -136,15 +164,16 @@ mod tests {
     fn rate_and_payload_give_the_interval() {
         let traffic = client(&["--rate", "128", "--payload-size", "64"])
             .unwrap()
-            .traffic()
-            .unwrap();
+            .traffic();
         assert_eq!(traffic.payload_bytes, 64);
-        assert_eq!(traffic.interval, Duration::from_millis(500));
+        assert_eq!(traffic.interval, Some(Duration::from_millis(500)));
     }
 
     #[test]
-    fn rate_zero_is_idle() {
-        assert!(client(&["--rate", "0"]).unwrap().traffic().is_none());
+    fn rate_zero_is_one_byte_and_then_silence() {
+        let traffic = client(&["--rate", "0"]).unwrap().traffic();
+        assert_eq!(traffic.payload_bytes, 1);
+        assert_eq!(traffic.interval, None);
     }
 
     #[test]
@@ -165,8 +194,34 @@ mod tests {
             ["--report-interval", "0"],
             ["--source", "localhost"],
             ["--host", "127.0.0.256"],
+            ["--workers", "0"],
+            ["--workers", "257"],
         ] {
             assert!(client(&wrong).is_err(), "{wrong:?} accepted");
         }
+    }
+
+    /// Every long option, of all commands.
+    fn options(command: &clap::Command) -> BTreeSet<String> {
+        let own = command.get_arguments().filter_map(clap::Arg::get_long);
+        let own = own.map(str::to_owned);
+        own.chain(command.get_subcommands().flat_map(options))
+            .collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_option_and_no_other() {
+        let mut command = Arguments::command();
+        command.build();
+        let requests = include_str!("../man/tcp-echo.1")
+            .lines()
+            .filter(|line| line.contains("Fl "));
+        let words = requests.flat_map(str::split_whitespace);
+        let documented: BTreeSet<String> = words
+            .filter_map(|word| word.strip_prefix('-'))
+            .filter(|option| option.len() > 1)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(options(&command), documented);
     }
 }

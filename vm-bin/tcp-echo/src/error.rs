@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::sys::resource::rlim_t;
 use thiserror::Error;
 
 use crate::pattern::Difference;
@@ -16,6 +15,13 @@ const PORT_RANGE: &str = if cfg!(target_os = "freebsd") {
     "net.inet.ip.portrange.first and .last"
 } else {
     "net.ipv4.ip_local_port_range"
+};
+
+/// What else than the limit's own value lets a process hold more.
+const DESCRIPTORS_ADVICE: &str = if cfg!(target_os = "linux") {
+    " or allow more --workers, which have a table each"
+} else {
+    " and kern.maxfilesperproc, or spread the connections over several processes"
 };
 
 /// Where the system bounds the open files of all processes together.
@@ -47,14 +53,28 @@ pub(crate) enum Error {
     #[error("failed to read or raise RLIMIT_NOFILE: {0}")]
     Limits(#[source] io::Error),
 
+    #[error("failed to start a worker thread: {0}")]
+    Worker(#[source] io::Error),
+
+    #[error("a worker thread panicked; its connections are lost")]
+    WorkerPanicked,
+
     #[error(
-        "{connections} connections need {needed} descriptors and RLIMIT_NOFILE allows {allowed}: \
-         raise its hard limit (ulimit -Hn) or spread the connections over several processes"
+        "the parent process is not seen from here (another PID namespace), so that its end can't \
+         be followed: leave out --die-with-parent"
+    )]
+    ParentUnseen,
+
+    #[error(
+        "{connections} connections need {needed} descriptors, and RLIMIT_NOFILE allows {allowed} to \
+         each of {tables} tables: raise its hard limit (ulimit -Hn){}",
+        DESCRIPTORS_ADVICE
     )]
     Descriptors {
         connections: u32,
-        needed: rlim_t,
-        allowed: rlim_t,
+        needed: u64,
+        allowed: u64,
+        tables: u32,
     },
 
     #[error(
@@ -62,6 +82,9 @@ pub(crate) enum Error {
         SYSTEM_FILES
     )]
     SystemDescriptors { target: SocketAddr },
+
+    #[error(transparent)]
+    Shortage(#[from] Shortage),
 
     #[error(
         "no ephemeral port left for {target} from {}: widen {}, or spread the connections over \
@@ -137,6 +160,39 @@ pub(crate) enum Error {
     ServerFailures { failed: u64 },
 }
 
+/// What the system has too little of, known before connecting.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "other systems are not asked beforehand")
+)]
+#[derive(Debug, Error)]
+pub(crate) enum Shortage {
+    #[error(
+        "{needed} more open files are needed, and of the system's {limit} are {used} in use: \
+         raise {} (sysctl)",
+        SYSTEM_FILES
+    )]
+    SystemFiles { needed: u64, used: u64, limit: u64 },
+
+    #[error(
+        "{connections} connections need {needed} pairs of source address and server port, since {} \
+         leaves {range} ports to each, and there are {pairs}: give more --source or --ports",
+        PORT_RANGE
+    )]
+    PortPairs {
+        connections: u32,
+        needed: u64,
+        range: u64,
+        pairs: u64,
+    },
+
+    #[error(
+        "about {needed_mib} MiB of memory are needed for the sockets, and {available_mib} MiB are \
+         available (MemAvailable): end other programs or ask for fewer connections"
+    )]
+    Memory { needed_mib: u64, available_mib: u64 },
+}
+
 /// How a connection that stood came to grief.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -178,7 +234,9 @@ impl Error {
             Self::Limits(_)
             | Self::Descriptors { .. }
             | Self::SystemDescriptors { .. }
+            | Self::Shortage(_)
             | Self::Ports { .. }
+            | Self::ParentUnseen
             | Self::AddressMissing { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -8,7 +8,6 @@
 
 mod cli;
 mod client;
-mod connection;
 mod error;
 mod limits;
 mod output;
@@ -17,6 +16,7 @@ mod report;
 mod server;
 mod shutdown;
 mod socket;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -37,14 +37,18 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // It only follows the workers, which have runtimes of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     match arguments.role {
-        Role::Server(options) => runtime.block_on(server::run(&options, Output::new(options.json))),
+        Role::Server(options) => {
+            let output = Output::new(options.common.json);
+            runtime.block_on(server::run(&options, output))
+        }
         Role::Client(options) => {
-            let output = Output::new(options.json);
+            let output = Output::new(options.common.json);
             runtime.block_on(client::run(options, output))
         }
     }

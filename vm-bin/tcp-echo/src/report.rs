@@ -5,6 +5,8 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
+use crate::limits;
+
 /// All of the client's connections stand: `ready N`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "ready")]
@@ -27,6 +29,38 @@ pub(crate) enum Phase {
     Final,
 }
 
+/// What the program takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Resources {
+    /// Threads that hold connections.
+    workers: u32,
+    /// Descriptors that each table of them takes: on Linux each worker has one, elsewhere the
+    /// process has one. A connection takes one descriptor.
+    descriptors_per_table: u64,
+    /// The most memory that was resident at a time; the kernel's for the sockets is not in it.
+    memory_peak_bytes: u64,
+}
+
+impl Resources {
+    pub(crate) fn now(workers: u32, descriptors_per_table: u64) -> Self {
+        Self {
+            workers,
+            descriptors_per_table,
+            memory_peak_bytes: limits::memory_peak_bytes(),
+        }
+    }
+}
+
+impl Display for Resources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "workers={} descriptors_per_table={} memory_peak_bytes={}",
+            self.workers, self.descriptors_per_table, self.memory_peak_bytes
+        )
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "report")]
 pub(crate) struct ClientReport {
@@ -45,6 +79,8 @@ pub(crate) struct ClientReport {
     pub(crate) sent_bytes: u64,
     /// Came back and are what was sent.
     pub(crate) verified_bytes: u64,
+    #[serde(flatten)]
+    pub(crate) resources: Resources,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +101,8 @@ pub(crate) struct ServerReport {
     pub(crate) echoed_bytes: u64,
     /// Times that accepting paused for lack of descriptors or memory.
     pub(crate) accept_pauses: u64,
+    #[serde(flatten)]
+    pub(crate) resources: Resources,
 }
 
 impl Display for ClientReady {
@@ -97,13 +135,14 @@ impl Display for ClientReport {
         }
         write!(
             out,
-            " connections={} stood={} lost={} mismatched={} sent_bytes={} verified_bytes={}",
+            " connections={} stood={} lost={} mismatched={} sent_bytes={} verified_bytes={} {}",
             self.connections,
             self.stood,
             self.lost,
             self.mismatched,
             self.sent_bytes,
-            self.verified_bytes
+            self.verified_bytes,
+            self.resources
         )
     }
 }
@@ -113,7 +152,7 @@ impl Display for ServerReport {
         write!(
             out,
             "{} duration_s={:.3} accepted={} open={} closed={} reset={} failed={} \
-             echoed_bytes={} accept_pauses={}",
+             echoed_bytes={} accept_pauses={} {}",
             self.phase,
             self.duration_s,
             self.accepted,
@@ -122,7 +161,8 @@ impl Display for ServerReport {
             self.reset,
             self.failed,
             self.echoed_bytes,
-            self.accept_pauses
+            self.accept_pauses,
+            self.resources
         )
     }
 }

@@ -2,12 +2,12 @@
 //! Listening and connecting sockets with the options this program needs, and what their errors mean.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener as Listener};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::error::Error;
 
@@ -21,15 +21,15 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`Error::PortInUse`], [`Error::AddressMissing`], or [`Error::Listen`] for anything else.
-pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let listener = || -> io::Result<(TcpListener, SocketAddr)> {
+pub(crate) fn listen(address: SocketAddr) -> Result<(Listener, SocketAddr), Error> {
+    let listener = || -> io::Result<(Listener, SocketAddr)> {
         let socket = new(address.ip())?;
         socket.set_reuseaddr(true)?;
         if address.is_ipv6() {
             setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
         }
         socket.bind(address)?;
-        let listener = socket.listen(BACKLOG)?;
+        let listener = socket.listen(BACKLOG)?.into_std()?;
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
@@ -50,7 +50,10 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), E
 pub(crate) fn probe_source(source: IpAddr) -> Result<(), Error> {
     let address = SocketAddr::new(source, 0);
     new(source)
-        .and_then(|socket| socket.bind(address))
+        .and_then(|socket| {
+            defer_port_choice(&socket)?;
+            socket.bind(address)
+        })
         .map_err(|error| match error.kind() {
             io::ErrorKind::AddrNotAvailable => Error::AddressMissing { address: source },
             _ => Error::Listen { address, error },

@@ -106,3 +106,90 @@ fn patience(headers: &HeaderMap) -> Duration {
         .min(MOST_TIMEOUT)
         .saturating_sub(MARGIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::allowance::Allowance;
+    use crate::source::tests::Hands;
+
+    fn app(
+        rate: f64,
+        hands: &Hands,
+        collect: impl Fn() -> Collection + Send + Sync + 'static,
+    ) -> Router {
+        let clock = hands.clock();
+        router(Exporter {
+            source: Source::new(Allowance::per_second(rate), Arc::clone(&clock), collect),
+            own: Own::new().expect("the table is sound"),
+            clock,
+        })
+    }
+
+    fn empty() -> Collection {
+        Collection {
+            families: Vec::new(),
+            failure: None,
+            duration: Duration::ZERO,
+        }
+    }
+
+    async fn scrape(app: &Router, timeout: &str) -> (StatusCode, HeaderMap, String) {
+        let request = Request::get("/metrics").header(TIMEOUT_HEADER, timeout);
+        let request = request.body(Body::empty()).expect("a request");
+        let response = app.clone().oneshot(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.expect("a body");
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        (head.status, head.headers, body)
+    }
+
+    #[tokio::test]
+    async fn a_repeated_page_says_its_age() {
+        let hands = Hands::new();
+        let app = app(0.1, &hands, empty);
+        let (_, _, page) = scrape(&app, "10").await;
+        assert!(page.contains("\ntcpstats_exporter_collection_age_seconds 0\n"));
+        hands.forward(2_500);
+        let (status, _, page) = scrape(&app, "10").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains("\ntcpstats_exporter_collection_age_seconds 2.5\n"));
+        assert!(page.contains("\ntcpstats_exporter_scrapes_total{result=\"repeated\"} 1\n"));
+    }
+
+    #[tokio::test]
+    async fn too_early_and_with_nothing_to_show_is_429_with_the_seconds_to_wait() {
+        let hands = Hands::new();
+        let app = app(0.1, &hands, || panic!("this collection is to fail"));
+        let (status, headers, _) = scrape(&app, "10").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(headers[header::RETRY_AFTER], "5");
+        hands.forward(2_500);
+        let (status, headers, body) = scrape(&app, "10").await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(headers[header::RETRY_AFTER], "8");
+        assert!(body.starts_with("TCPSTATS_MAX_QUERY_RATE"), "{body}");
+        hands.forward(7_500);
+        let (status, _, _) = scrape(&app, "10").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_scraper_that_tells_its_time_gets_an_answer_in_it() {
+        let told = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TIMEOUT_HEADER, value.parse().expect("a value"));
+            patience(&headers).as_millis()
+        };
+        assert_eq!(patience(&HeaderMap::new()).as_millis(), 9_750);
+        assert_eq!(told("5"), 4_750);
+        assert_eq!(told("0.1"), 0);
+        assert_eq!(told("1e9"), 59_750);
+        for wrong in ["", "soon", "-1", "nan"] {
+            assert_eq!(told(wrong), 9_750, "{wrong}");
+        }
+    }
+}

@@ -146,3 +146,171 @@ impl<T> fmt::Debug for Source<T> {
         f.debug_struct("Source").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Condvar;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    /// A clock that stands until it is moved.
+    #[derive(Clone)]
+    pub(crate) struct Hands(Arc<Mutex<Instant>>);
+
+    impl Hands {
+        pub(crate) fn new() -> Self {
+            Self(Arc::new(Mutex::new(Instant::now())))
+        }
+
+        pub(crate) fn clock(&self) -> Clock {
+            let hands = self.clone();
+            Arc::new(move || *hands.0.lock().expect("not poisoned"))
+        }
+
+        pub(crate) fn forward(&self, milliseconds: u64) {
+            *self.0.lock().expect("not poisoned") += Duration::from_millis(milliseconds);
+        }
+    }
+
+    /// Counts 1, 2, 3…
+    fn counting(rate: f64, hands: &Hands) -> Source<u32> {
+        let made = AtomicU32::new(0);
+        Source::new(Allowance::per_second(rate), hands.clock(), move || {
+            made.fetch_add(1, Ordering::Relaxed) + 1
+        })
+    }
+
+    fn new(answer: &Answer<u32>) -> Option<u32> {
+        match answer {
+            Answer::New(made) => Some(made.value),
+            _ => None,
+        }
+    }
+
+    fn repeated(answer: &Answer<u32>) -> Option<u32> {
+        match answer {
+            Answer::Repeated(made) => Some(made.value),
+            _ => None,
+        }
+    }
+
+    /// A door that those who want through wait at until it is opened.
+    #[derive(Clone, Default)]
+    struct Door(Arc<(Mutex<bool>, Condvar)>);
+
+    impl Door {
+        fn pass(&self) {
+            let (open, moved) = &*self.0;
+            let open = open.lock().expect("not poisoned");
+            // A test that failed does not open it.
+            let wait = moved.wait_timeout_while(open, DEADLINE, |open| !*open);
+            assert!(*wait.expect("not poisoned").0, "the door was opened");
+        }
+
+        fn open(&self) {
+            let (open, moved) = &*self.0;
+            *open.lock().expect("not poisoned") = true;
+            moved.notify_all();
+        }
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_get_the_one_that_is_made() {
+        let (door, made) = (Door::default(), Arc::new(AtomicU32::new(0)));
+        let (inner, count) = (door.clone(), Arc::clone(&made));
+        let allowance = Allowance::per_second(1000.0);
+        let source = Source::new(allowance, Hands::new().clock(), move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            inner.pass();
+            42
+        });
+        let get = || source.get(LONG);
+        // Polled in this order: all wait before the door opens.
+        let (a, b, c, d, e, f, g, h, ()) = tokio::join!(
+            biased; get(), get(), get(), get(), get(), get(), get(), get(), async { door.open() }
+        );
+        for answer in [a, b, c, d, e, f, g, h] {
+            assert_eq!(new(&answer), Some(42));
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn the_rate_bounds_what_is_made_and_not_who_asks() {
+        let hands = Hands::new();
+        let source = counting(2.0, &hands);
+        assert_eq!(new(&source.get(LONG).await), Some(1));
+        assert_eq!(new(&source.get(LONG).await), Some(2));
+        for _ in 0..100 {
+            assert_eq!(repeated(&source.get(LONG).await), Some(2));
+        }
+        hands.forward(999);
+        assert_eq!(repeated(&source.get(LONG).await), Some(2));
+        hands.forward(1);
+        assert_eq!(new(&source.get(LONG).await), Some(3));
+    }
+
+    #[tokio::test]
+    async fn who_asks_and_goes_away_takes_nothing_from_the_others() {
+        let door = Door::default();
+        let inner = door.clone();
+        let allowance = Allowance::per_second(1.0);
+        let source = Source::new(allowance, Hands::new().clock(), move || {
+            inner.pass();
+            7
+        });
+        let first = source.get(Duration::ZERO).await;
+        assert!(matches!(first, Answer::Late(None)), "{first:?}");
+        door.open();
+        // It is still the first that is made: the rate allows no second.
+        let second = source.get(LONG).await;
+        assert!(new(&second).or(repeated(&second)) == Some(7), "{second:?}");
+    }
+
+    #[tokio::test]
+    async fn who_cannot_wait_gets_the_last_one() {
+        let (door, hands) = (Door::default(), Hands::new());
+        let (inner, made) = (door.clone(), AtomicU32::new(0));
+        let source = Source::new(
+            Allowance::per_second(2.0),
+            hands.clock(),
+            move || match made.fetch_add(1, Ordering::Relaxed) {
+                0 => 1,
+                _ => {
+                    inner.pass();
+                    2
+                }
+            },
+        );
+        let began = match source.get(LONG).await {
+            Answer::New(made) => made.began,
+            other => panic!("{other:?}"),
+        };
+        hands.forward(10);
+        match source.get(Duration::ZERO).await {
+            Answer::Late(Some(last)) => assert_eq!((last.value, last.began), (1, began)),
+            other => panic!("{other:?}"),
+        }
+        door.open();
+        assert_eq!(new(&source.get(LONG).await), Some(2));
+    }
+
+    #[tokio::test]
+    async fn with_nothing_to_repeat_the_time_to_wait_is_said() {
+        let hands = Hands::new();
+        let source: Source<u32> = Source::new(Allowance::per_second(0.5), hands.clock(), || {
+            panic!("this collection is to fail")
+        });
+        let failed = source.get(LONG).await;
+        assert!(matches!(failed, Answer::Late(None)), "{failed:?}");
+        hands.forward(500);
+        match source.get(LONG).await {
+            Answer::Refused(wait) => assert_eq!(wait, Duration::from_millis(1500)),
+            other => panic!("{other:?}"),
+        }
+    }
+}

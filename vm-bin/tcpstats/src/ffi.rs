@@ -41,9 +41,17 @@ pub(crate) struct Socket {
     pub(crate) visible: bool,
 }
 
+/// A prepared filter, the core's own business.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Matcher {
+    opaque: [u64; 17],
+}
+
 #[repr(C)]
 pub(crate) struct Reader {
     pub(crate) filter: Filter,
+    pub(crate) matcher: Matcher,
     pub(crate) snapshot: u64,
     pub(crate) cursor: u64,
     pub(crate) snapshot_ns: u64,

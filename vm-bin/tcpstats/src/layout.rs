@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Holds what this crate declares of the C headers against their table of layouts,
-//! `tcpstats_layout.h`, which the build script translates into calls of the macros here.
+//! `tcpstats_layout.h`, which the build script translates into calls of `c_layout`'s macros.
 //! The C compiler holds the headers against the same table.
 
-use std::mem::{offset_of, size_of};
+use c_layout::{same_command, same_layout};
 
 use crate::core::{
     Admission as tcpstats_admission, Counters as tcpstats_counters, Limits as tcpstats_limits,
@@ -20,48 +20,5 @@ use crate::ffi::{
 };
 use crate::filter::Filter as tcpstats_filter;
 use crate::record::{Field, FieldGroup, FieldUsage, Record as tcpstats_record};
-
-/// The size of the field that the accessor copies; there is no other way to a packed field's.
-const fn field_size<S, F>(_: fn(&S) -> F) -> usize {
-    size_of::<F>()
-}
-
-/// The structure's size, and each field's name, offset and size, bytes.
-macro_rules! same_layout {
-    ($structure:ident $size:literal $($field:ident $offset:literal $field_size:literal,)*) => {
-        const _: () = {
-            assert!(size_of::<$structure>() == $size, stringify!($structure is not of $size bytes));
-            $(
-                assert!(
-                    offset_of!($structure, $field) == $offset,
-                    stringify!($structure.$field is not at $offset)
-                );
-                assert!(
-                    field_size(|s: &$structure| s.$field) == $field_size,
-                    stringify!($structure.$field is not of $field_size bytes)
-                );
-            )*
-            // No field is missing in the table.
-            _ = |s: &$structure| {
-                let $structure { $($field: _),* } = s;
-            };
-        };
-    };
-}
-
-/// The ioctl(2) command's number, on FreeBSD and on Linux.
-macro_rules! same_command {
-    ($command:ident $freebsd:literal $linux:literal) => {
-        const _: () = assert!(
-            $command
-        == if cfg!(target_os = "linux") {
-                    $linux
-                } else {
-                    $freebsd
-                },
-            stringify!($command is not $freebsd on FreeBSD, $linux on Linux)
-        );
-    };
-}
 
 include!(concat!(env!("OUT_DIR"), "/layout.rs"));

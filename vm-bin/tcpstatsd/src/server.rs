@@ -23,7 +23,7 @@ use crate::tree::Node;
 /// What an open file is.
 #[derive(Debug)]
 enum File {
-    Device(Descriptor),
+    Device(Box<Descriptor>),
     Value {
         node: Node,
         /// What a reader is in the middle of, made when it begins at offset 0.
@@ -123,7 +123,7 @@ impl<R: Fn() + Sync> Server<R> {
             self.closing.wait();
             self.registry.open()
         })?;
-        let handle = self.insert(File::Device(Descriptor::new(&filter)));
+        let handle = self.insert(File::Device(Box::new(Descriptor::new(&filter))));
         Ok(Opened {
             handle,
             nonseekable: true,

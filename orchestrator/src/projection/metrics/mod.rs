@@ -253,7 +253,8 @@ impl View for Counting {
                 let result = state.exit_status().as_str();
                 self.metrics.runs.with_label_values(&[result]).inc();
             }
-            Body::Facts { .. }
+            Body::RunResumed { .. }
+            | Body::Facts { .. }
             | Body::Harness { .. }
             | Body::Output { .. }
             | Body::Console { .. }

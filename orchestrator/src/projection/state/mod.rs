@@ -67,6 +67,7 @@ impl RunState {
                 orchestrator,
                 plan,
             } => self.start(event.time, run, orchestrator, plan),
+            Body::RunResumed { .. } => self.resume(),
             Body::StageStarted { vm, stage, attempt } => {
                 self.vm_mut(vm).stage_started(event.time, *stage, *attempt);
             }
@@ -189,6 +190,20 @@ impl RunState {
         };
         for vm in &plan.vms {
             self.vm_mut(&vm.name).planned = vm.clone();
+        }
+    }
+
+    /// What is to be done again is as it was before it was begun.
+    fn resume(&mut self) {
+        self.interrupted = None;
+        self.duration_s = None;
+        for vm in &mut self.vms {
+            if vm
+                .end()
+                .is_none_or(|end| end.outcome == VmOutcome::Cancelled)
+            {
+                vm.resume();
+            }
         }
     }
 

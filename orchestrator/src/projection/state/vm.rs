@@ -118,6 +118,8 @@ pub struct Session {
     pub started: Timestamp,
     /// Of all its members together, and when; absent before its bye.
     pub end: Option<(protocol::Outcome, Timestamp)>,
+    /// Whether the run was resumed since and relies on it.
+    pub kept: bool,
 }
 
 /// One target on one VM.
@@ -271,6 +273,40 @@ impl VmState {
         self.targets.iter().find(|target| target.target == name)
     }
 
+    /// Whether a planned target came to its end and was believed to: what
+    /// contradicts its bye comes after it, and before anything else begins.
+    #[must_use]
+    pub fn is_done(&self, planned: &str) -> bool {
+        let Some(session) = self.sessions.get(planned) else {
+            return false;
+        };
+        let tested = self
+            .stages
+            .get(&Stage::Test)
+            .and_then(|stage| stage.succeeded);
+        let next_begun = self
+            .sessions
+            .values()
+            .any(|other| other.started > session.started);
+        session.end.is_some() && (session.kept || tested == Some(true) || next_begun)
+    }
+
+    /// Begin anew, but for the targets that are done.
+    pub(super) fn resume(&mut self) {
+        let planned: Vec<String> = self.sessions.keys().cloned().collect();
+        let done: Vec<String> = planned.into_iter().filter(|p| self.is_done(p)).collect();
+        self.targets.retain(|target| done.contains(&target.planned));
+        self.sessions.retain(|planned, _| done.contains(planned));
+        for session in self.sessions.values_mut() {
+            session.kept = true;
+        }
+        self.phase = Phase::Waiting;
+        self.started = None;
+        self.stages.clear();
+        self.failure = None;
+        self.last_lines.clear();
+    }
+
     pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
         self.started.get_or_insert(time);
         if self.failure.is_none() {
@@ -368,6 +404,7 @@ impl VmState {
         let session = Session {
             started: time,
             end: None,
+            kept: false,
         };
         self.sessions.insert(planned.to_owned(), session);
     }

@@ -14,6 +14,7 @@ use super::model::Filter;
 use super::{Case, Ending, Lab, TestResult};
 use crate::framework::check;
 use crate::framework::fixture::{Fixture, FixtureError};
+use crate::framework::leftover::profile_prefix;
 use crate::framework::loopback::{V4_A, V4_B};
 use crate::framework::restore::Guard;
 
@@ -38,7 +39,6 @@ struct Profile {
 }
 
 impl Profile {
-    /// Names are this process' own, so that no other run's are touched.
     fn create(lab: &Lab, purpose: &str, filter: &Filter) -> Result<Self, Ending> {
         let sysctl = Sysctl::new();
         match sysctl.get(PROFILE_SET) {
@@ -49,7 +49,7 @@ impl Profile {
             }
             read => read?,
         };
-        let name = format!("it_{}_{purpose}", std::process::id());
+        let name = profile_prefix(std::process::id()) + purpose;
         sysctl.profile_set(&name, &filter.to_string())?;
         let (tree, profile) = (sysctl.clone(), name.clone());
         let guard = lab.restorer.guard(move || {

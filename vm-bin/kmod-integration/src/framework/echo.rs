@@ -19,12 +19,21 @@ use crate::filter::model::{Filter, Socket};
 /// What tcp-echo may take until all its connections stand.
 const READY_LIMIT: Duration = Duration::from_secs(20);
 
+/// Its exit status where the machine lacks what was asked for.
+const LACKING: i32 = 3;
+
 /// tcp-echo did not do what it is there for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EchoError {
+    /// There is no such program.
+    #[error("failed to start {program}: {reason}: name tcp-echo with --tcp-echo")]
+    Missing { program: String, reason: String },
     /// It could not be started or did not get ready in time.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The machine has too few descriptors, ports or addresses.
+    #[error("{0}")]
+    Lacking(String),
     /// It ended, or said something else.
     #[error("tcp-echo did not get ready: {0}")]
     NotReady(String),
@@ -50,6 +59,22 @@ pub(crate) struct Echo {
     _client: Process,
 }
 
+/// Is the program there? It is asked for its version.
+///
+/// # Errors
+/// [`EchoError::Missing`].
+pub(crate) fn demand(program: &Path) -> Result<(), EchoError> {
+    let missing = |reason: String| EchoError::Missing {
+        program: program.display().to_string(),
+        reason,
+    };
+    match Command::new(program).arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(missing(format!("it ended with {}", output.status))),
+        Err(error) => Err(missing(error.to_string())),
+    }
+}
+
 impl Echo {
     /// Start a server at `host` and a client that holds idle connections from
     /// `source` to it, and wait until all of them stand.
@@ -65,17 +90,31 @@ impl Echo {
         restorer: &Restorer,
     ) -> Result<Self, EchoError> {
         let mut command = Command::new(program);
-        command.args(["server", "--ports", "0", "--bind", &host.to_string()]);
-        let server = Process::spawn(&mut command, cancel, restorer)?;
-        let port: u16 = number(&ready(&server)?)?;
+        command.args([
+            "server",
+            "--die-with-parent",
+            "--ports",
+            "0",
+            "--bind",
+            &host.to_string(),
+        ]);
+        let mut server = Process::spawn(&mut command, cancel, restorer)?;
+        let port: u16 = number(&ready(&mut server, READY_LIMIT)?)?;
 
         let mut command = Command::new(program);
-        command.args(["client", "--rate", "0", "--host", &host.to_string()]);
+        command.args([
+            "client",
+            "--die-with-parent",
+            "--rate",
+            "0",
+            "--host",
+            &host.to_string(),
+        ]);
         command.args(["--ports", &port.to_string()]);
         command.args(["--source", &source.to_string()]);
         command.args(["--connections", &connections.to_string()]);
-        let client = Process::spawn(&mut command, cancel, restorer)?;
-        let stand: usize = number(&ready(&client)?)?;
+        let mut client = Process::spawn(&mut command, cancel, restorer)?;
+        let stand: usize = number(&ready(&mut client, READY_LIMIT)?)?;
         if stand != connections {
             return Err(EchoError::NotReady(format!(
                 "{stand} connections instead of {connections}"
@@ -171,9 +210,9 @@ fn stands(record: &Record) -> bool {
 }
 
 /// What follows `ready` in the program's line.
-fn ready(process: &Process) -> Result<String, EchoError> {
+pub(super) fn ready(process: &mut Process, limit: Duration) -> Result<String, EchoError> {
     let mut said = Vec::new();
-    while let Some(line) = process.next_line("get ready", READY_LIMIT)? {
+    while let Some(line) = process.next_line("get ready", limit)? {
         match line {
             Line::Out(text) => match text.strip_prefix("ready ") {
                 Some(rest) => return Ok(rest.to_owned()),
@@ -182,11 +221,15 @@ fn ready(process: &Process) -> Result<String, EchoError> {
             Line::Err(text) => said.push(text),
         }
     }
-    said.push("it ended".to_owned());
+    let status = process.wait(limit)?;
+    if status.code() == Some(LACKING) {
+        return Err(EchoError::Lacking(said.join("; ")));
+    }
+    said.push(format!("it ended with {status}"));
     Err(EchoError::NotReady(said.join("; ")))
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, EchoError> {
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T, EchoError> {
     text.parse()
         .map_err(|_| EchoError::NotReady(format!("it said 'ready {text}'")))
 }

@@ -102,15 +102,7 @@ pub(crate) fn add_aliases(restorer: &Restorer) -> Result<Vec<Guard>, LoopbackErr
             reason,
         };
         run(&arguments).map_err(not_added)?;
-        guards.push(restorer.guard(move || {
-            let arguments = command(addr, Change::Remove);
-            run(&arguments).map_err(|reason| {
-                format!(
-                    "failed to remove {addr} from the loopback interface by `{}`: {reason}",
-                    arguments.join(" ")
-                )
-            })
-        }));
+        guards.push(restorer.guard(move || remove(addr)));
         wait_usable(addr, not_added)?;
     }
     // An interface that is down keeps its addresses and swallows what is sent.
@@ -118,6 +110,26 @@ pub(crate) fn add_aliases(restorer: &Restorer) -> Result<Vec<Guard>, LoopbackErr
         connect(addr).map_err(|source| LoopbackError::Unreachable { addr, source })?;
     }
     Ok(guards)
+}
+
+/// Those of the addresses that are not there.
+pub(crate) fn absent() -> Vec<IpAddr> {
+    let is_absent = |addr: &IpAddr| matches!(is_usable(*addr), Ok(false));
+    ALL.into_iter().filter(is_absent).collect()
+}
+
+/// Take the address away again.
+///
+/// # Errors
+/// What stays, and the command that did not remove it.
+pub(crate) fn remove(addr: IpAddr) -> Result<(), String> {
+    let arguments = command(addr, Change::Remove);
+    run(&arguments).map_err(|reason| {
+        format!(
+            "failed to remove {addr} from the loopback interface by `{}`: {reason}",
+            arguments.join(" ")
+        )
+    })
 }
 
 fn connect(addr: IpAddr) -> io::Result<()> {

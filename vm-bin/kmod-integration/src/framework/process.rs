@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Other programs: started, followed line by line, and always ended.
+#![expect(
+    unsafe_code,
+    reason = "what a child does before it becomes a program is unsafe"
+)]
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -7,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 use super::cancel::Cancel;
 use super::restore::{Guard, Restorer};
@@ -76,6 +80,12 @@ impl Process {
         restorer: &Restorer,
     ) -> Result<Self, ProcessError> {
         let program = command.get_program().to_string_lossy().into_owned();
+        // SAFETY: prctl(2) or procctl(2), which allocates nothing.
+        unsafe {
+            // Where this program is killed, nobody is left to end the other. The
+            // thread that starts it is the one that it belongs to.
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -145,6 +155,11 @@ impl Process {
             self.check("end", limit, deadline)?;
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn check(

@@ -5,10 +5,14 @@
     reason = "sysconf(3) and getosreldate(3) have no safe wrapper"
 )]
 
+use std::path::PathBuf;
+
 use protocol::event::{DeviceInfo, Hello};
 use rustix::system::uname;
 use tcpstats::device::Device;
 use tcpstats::record::PROTOCOL_VERSION;
+
+use super::packages::System;
 
 /// Who speaks, and where. `device` is absent where none answers.
 pub(crate) fn hello() -> Hello {
@@ -56,6 +60,28 @@ fn osreldate() -> u32 {
 #[cfg(not(target_os = "freebsd"))]
 fn osreldate() -> u32 {
     0
+}
+
+/// How software is installed here, where that is known; apt-get is looked for
+/// in these folders.
+pub(crate) fn package_system(folders: &[PathBuf]) -> Option<System> {
+    if cfg!(target_os = "freebsd") {
+        let uname = uname();
+        let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+        return Some(System::FreeBsd {
+            release: text(uname.release()),
+            machine: text(uname.machine()),
+            // As FreeBSD calls the processors that this is built for.
+            processor: match std::env::consts::ARCH {
+                "x86_64" => "amd64",
+                arch => arch,
+            },
+        });
+    }
+    let found = folders
+        .iter()
+        .any(|folder| folder.join("apt-get").is_file());
+    found.then_some(System::Debian)
 }
 
 /// Does the kernel list sockets that are bound and neither listen nor connect?

@@ -4,6 +4,7 @@
 //! that a run that is given up still ends its stream.
 
 mod human;
+mod junit;
 mod measure;
 mod output_dir;
 
@@ -89,6 +90,8 @@ pub(crate) struct Report<W: Write> {
     folder: Option<OutputDir>,
     target: Option<OpenTarget>,
     test: Option<OpenTest>,
+    /// Why the target that goes on has not passed, besides its tests.
+    reasons: Vec<String>,
     outcome: Option<Outcome>,
 }
 
@@ -106,6 +109,7 @@ impl<W: Write> Report<W> {
             folder: folder.map(OutputDir::create).transpose()?,
             target: None,
             test: None,
+            reasons: Vec::new(),
             outcome: None,
         })
     }
@@ -178,7 +182,6 @@ impl<W: Write> Report<W> {
     }
 
     /// An exporter listens.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn exporter(&mut self, address: SocketAddr) -> Result<(), ReportError> {
         self.say(Body::Exporter {
             address: address.to_string(),
@@ -206,7 +209,6 @@ impl<W: Write> Report<W> {
     }
 
     /// The test that goes on may take this long before the run is given up.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the live targets"))]
     pub(crate) fn allow(&mut self, limit: Duration) {
         if let Some(test) = &mut self.test {
             test.limit = Some(limit);
@@ -258,15 +260,27 @@ impl<W: Write> Report<W> {
             Some(target) => target.spoiled = true,
             None => self.outcome = Some(Outcome::Failed),
         }
+        self.reasons.push(message.clone());
         self.log(Level::Error, message)
     }
 
-    /// The machine lacks what the target `name` needs: it ends here if it has
-    /// begun, else it was skipped.
-    pub(crate) fn target_lacks(&mut self, name: &str, reason: String) -> Result<(), ReportError> {
+    /// The machine lacks what is needed: what has begun has failed by it.
+    pub(crate) fn lacks(&mut self, reason: String) -> Result<(), ReportError> {
         if self.target.is_none() {
-            self.target_started(name, None)?;
+            return self.log(Level::Error, reason);
         }
+        self.spoil(reason)?;
+        self.target_finished()
+    }
+
+    /// The machine lacks what the target `name` of several needs: it was skipped
+    /// where it has not begun.
+    pub(crate) fn target_lacks(&mut self, name: &str, reason: String) -> Result<(), ReportError> {
+        if self.target.is_some() {
+            return self.lacks(reason);
+        }
+        self.target_started(name, None)?;
+        self.reasons.push(reason.clone());
         self.log(Level::Error, reason)?;
         self.target_finished()
     }
@@ -296,8 +310,9 @@ impl<W: Write> Report<W> {
             failed: target.failed,
             skipped: target.skipped,
         };
+        let reasons = std::mem::take(&mut self.reasons);
         if let Some(folder) = &mut self.folder {
-            folder.target_finished(&finished);
+            folder.target_finished(&finished, reasons);
         }
         self.say(Body::TargetFinished(finished))
     }
@@ -321,7 +336,16 @@ impl<W: Write> Report<W> {
         self.bye().map(|_| ())
     }
 
-    fn target_name(&self) -> String {
+    /// Keep what a target has made as a file of this name in the output folder.
+    pub(crate) fn keep(&mut self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+        match &self.folder {
+            Some(folder) => folder.write(name, content),
+            None => Ok(()),
+        }
+    }
+
+    /// Of the target that goes on.
+    pub(crate) fn target_name(&self) -> String {
         self.target
             .as_ref()
             .map(|target| target.name.clone())

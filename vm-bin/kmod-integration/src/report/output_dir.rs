@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A run as files: a log for each test, and `summary.json`.
+//! A run as files: a log for each test, `summary.json` and `junit.xml`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use protocol::Outcome;
 use protocol::event::{Benchmark, TargetFinished, TestFinished};
 use serde::Serialize;
 
-use super::ReportError;
 use super::human::render;
+use super::{ReportError, junit};
 
 /// The folder, and what its summary will say.
 pub(super) struct OutputDir {
     path: PathBuf,
-    targets: Vec<TargetFinished>,
+    targets: Vec<TargetEnd>,
     tests: Vec<TestFinished>,
     benchmarks: Vec<Benchmark>,
+}
+
+/// How a target has ended.
+#[derive(Serialize)]
+pub(super) struct TargetEnd {
+    #[serde(flatten)]
+    pub(super) finished: TargetFinished,
+    /// Why it has not passed, besides its tests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) reasons: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct Summary<'a> {
     outcome: Outcome,
-    targets: &'a [TargetFinished],
+    targets: &'a [TargetEnd],
     tests: &'a [TestFinished],
     benchmarks: &'a [Benchmark],
 }
@@ -65,11 +75,14 @@ impl OutputDir {
         self.benchmarks.push(benchmark.clone());
     }
 
-    pub(super) fn target_finished(&mut self, target: &TargetFinished) {
-        self.targets.push(target.clone());
+    pub(super) fn target_finished(&mut self, finished: &TargetFinished, reasons: Vec<String>) {
+        self.targets.push(TargetEnd {
+            finished: finished.clone(),
+            reasons,
+        });
     }
 
-    /// Write `summary.json`.
+    /// Write `summary.json` and `junit.xml`.
     ///
     /// # Errors
     /// [`ReportError::File`].
@@ -82,14 +95,22 @@ impl OutputDir {
         };
         let name = "summary.json";
         let json = serde_json::to_vec_pretty(&summary).map_err(|error| self.failed(name, error))?;
-        self.write(name, &json)
+        let summary = self.write(name, &json);
+        let name = "junit.xml";
+        let junit = junit::render(&self.targets, &self.tests)
+            .map_err(|error| self.failed(name, io::Error::other(error)))?;
+        summary.and(self.write(name, junit.as_bytes()))
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
+    /// Write a file of the folder.
+    ///
+    /// # Errors
+    /// [`ReportError::File`].
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
         fs::write(self.path.join(name), content).map_err(|error| self.failed(name, error))
     }
 
-    fn failed(&self, name: &str, error: impl Into<std::io::Error>) -> ReportError {
+    fn failed(&self, name: &str, error: impl Into<io::Error>) -> ReportError {
         ReportError::File {
             path: self.path.join(name).display().to_string(),
             source: error.into(),

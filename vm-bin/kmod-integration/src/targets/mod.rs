@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The targets: what one call of the test binary runs.
 
+mod builds;
 mod compile_tests;
+mod dos_protection;
+mod dtrace_probes;
+mod kmod_lifecycle;
+mod live_all;
 mod live_integration;
+mod making;
+mod parser_cost;
+mod pkg_setup;
+mod read_bench;
+mod series;
 mod session;
+mod soak;
+mod sysctl_counters;
 
 use std::io::Stdout;
 use std::str::FromStr;
@@ -17,6 +29,8 @@ pub(crate) enum Kind {
     Compile,
     /// Root and the device.
     Live,
+    /// Root and a network, where something is missing.
+    SetUp,
     /// What the targets that it runs need.
     Several,
 }
@@ -35,12 +49,12 @@ pub(crate) struct Target {
 pub(crate) type Run = fn(&Session<Stdout>, &str) -> Result<(), TargetError>;
 
 /// Every target, in the order in which those that run several run them.
-static TARGETS: [Target; 7] = [
+static TARGETS: [Target; 19] = [
     Target {
         name: "unit",
         kind: Kind::Compile,
         about: "C unit tests of the portable core, compiled here",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "memcheck",
@@ -52,19 +66,43 @@ static TARGETS: [Target; 7] = [
         name: "asan",
         kind: Kind::Compile,
         about: "the same under AddressSanitizer and UBSan",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "ubsan",
         kind: Kind::Compile,
         about: "the same under UBSan alone",
-        run: compile_tests::c_tests,
+        run: compile_tests::run,
     },
     Target {
         name: "bench",
         kind: Kind::Compile,
-        about: "ns per call of the filter parser, 11 workloads",
-        run: compile_tests::bench,
+        about: "time of the filter parser's calls, 11 workloads",
+        run: parser_cost::bench,
+    },
+    Target {
+        name: "callgrind",
+        kind: Kind::Compile,
+        about: "instructions of the filter parser's calls, and their profile",
+        run: parser_cost::callgrind,
+    },
+    Target {
+        name: "kmod",
+        kind: Kind::Compile,
+        about: "the kernel module compiles: here on FreeBSD, else cross-compiled",
+        run: builds::kmod,
+    },
+    Target {
+        name: "bench_read",
+        kind: Kind::Compile,
+        about: "the benchmark of the read path compiles",
+        run: builds::bench_read,
+    },
+    Target {
+        name: "gen_conn",
+        kind: Kind::Compile,
+        about: "the generator of connections compiles",
+        run: builds::gen_conn,
     },
     Target {
         name: "all",
@@ -73,10 +111,58 @@ static TARGETS: [Target; 7] = [
         run: |session, _| all_of(Kind::Compile, session),
     },
     Target {
+        name: "live_smoke",
+        kind: Kind::Live,
+        about: "load, defaults, read and unload, 20 times; nothing is left",
+        run: kmod_lifecycle::run,
+    },
+    Target {
+        name: "live_bench",
+        kind: Kind::Live,
+        about: "time of reading 1,000 to 100,000 real connections, 7 workloads",
+        run: read_bench::run,
+    },
+    Target {
+        name: "live_stats",
+        kind: Kind::Live,
+        about: "the counters add up after each kind of filter and under readers",
+        run: sysctl_counters::run,
+    },
+    Target {
+        name: "live_dtrace",
+        kind: Kind::Live,
+        about: "the 7 DTrace probes fire with plausible arguments (FreeBSD)",
+        run: dtrace_probes::run,
+    },
+    Target {
+        name: "live_dos",
+        kind: Kind::Live,
+        about: "limits of descriptors, time and readers; signals",
+        run: dos_protection::run,
+    },
+    Target {
         name: "live_integration",
         kind: Kind::Live,
         about: "filter tests on the device, with real connections",
         run: live_integration::run,
+    },
+    Target {
+        name: "live_soak",
+        kind: Kind::Live,
+        about: "connections stand for an hour: no loss, no growth",
+        run: soak::run,
+    },
+    Target {
+        name: "live_all",
+        kind: Kind::Several,
+        about: "every live target, with one exporter beside them",
+        run: live_all::run,
+    },
+    Target {
+        name: "pkg_setup",
+        kind: Kind::SetUp,
+        about: "install what the targets that compile need; a second time it does nothing",
+        run: pkg_setup::run,
     },
 ];
 

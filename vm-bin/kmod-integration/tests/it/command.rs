@@ -14,7 +14,9 @@ fn wrong_use_is_one_line_with_the_way_out_and_status_2() {
         (
             vec!["no_such_target"],
             "kmod-integration: unknown target 'no_such_target', there are: unit, \
-             memcheck, asan, ubsan, bench, all, live_integration",
+             memcheck, asan, ubsan, bench, callgrind, kmod, bench_read, gen_conn, all, live_smoke, \
+             live_bench, live_stats, live_dtrace, live_dos, live_integration, live_soak, live_all, \
+             pkg_setup",
         ),
         (
             vec!["live_integration", "--category", "A,Q"],
@@ -70,8 +72,20 @@ fn the_list_names_each_target_and_test() {
             "asan",
             "ubsan",
             "bench",
+            "callgrind",
+            "kmod",
+            "bench_read",
+            "gen_conn",
             "all",
-            "live_integration"
+            "live_smoke",
+            "live_bench",
+            "live_stats",
+            "live_dtrace",
+            "live_dos",
+            "live_integration",
+            "live_soak",
+            "live_all",
+            "pkg_setup"
         ]
     );
     assert_eq!(tests[0], "  A01  A ports              one local port");

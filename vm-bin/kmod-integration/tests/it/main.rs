@@ -10,6 +10,11 @@
 )]
 
 mod command;
+mod compile;
+mod killed;
 mod live;
+mod live_targets;
+mod pkg_setup;
+mod schema;
 mod support;
 mod unit;

@@ -17,6 +17,8 @@ use tcpstats::paths::MOUNT_VARIABLE;
 use tcpstats::sysctl::Sysctl;
 use tempfile::TempDir;
 
+use crate::schema;
+
 /// How long a condition may take to come true.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -46,12 +48,14 @@ pub(crate) fn run(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    /// The stream of events, which must be whole: hello, no gap, bye.
+    /// The stream of events, which must be whole: hello, no gap, bye; and each as
+    /// the schema has it.
     pub(crate) fn events(&self) -> Vec<Body> {
         let mut decoder = Decoder::new();
         let events = self
             .stdout
             .lines()
+            .inspect(|line| assert_eq!(schema::fault(line), None, "{line}"))
             .map(|line| match decoder.line(line.as_bytes()) {
                 Ok(Decoded::Event(event)) => event.body,
                 other => panic!("{line}: {other:?}"),
@@ -96,6 +100,9 @@ pub(crate) struct Machine {
     active_fds: u64,
     /// Sockets in any state but time-wait, in no order.
     sockets: BTreeSet<String>,
+    /// Of the programs on this network: arguments and the mount that they are
+    /// told of.
+    processes: BTreeSet<String>,
 }
 
 impl Host {
@@ -137,7 +144,13 @@ impl Host {
         Self { folder, daemon }
     }
 
-    fn mount(&self) -> PathBuf {
+    /// End the daemon in good order: nothing serves the device then.
+    pub(crate) fn end_daemon(&mut self) {
+        let _ = kill(Pid::from_raw(self.daemon.id() as i32), Signal::SIGTERM);
+        self.daemon.wait().expect("gone");
+    }
+
+    pub(crate) fn mount(&self) -> PathBuf {
         self.folder.path().join("mount")
     }
 
@@ -147,13 +160,21 @@ impl Host {
 
     /// `live_integration` on this host, as events.
     pub(crate) fn live(&self, categories: &str) -> Command {
+        let mut command = self.target("live_integration");
+        command.args(["--category", categories]);
+        command
+    }
+
+    /// A target on this host, as events.
+    pub(crate) fn target(&self, name: &str) -> Command {
         let mut command = binary();
         command
             .env(MOUNT_VARIABLE, self.mount())
-            .args(["live_integration", "--format", "json"])
-            .args(["--category", categories])
+            .args([name, "--format", "json"])
             .arg("--tcp-echo")
-            .arg(program("tcp-echo"));
+            .arg(program("tcp-echo"))
+            .arg("--exporter")
+            .arg(program("tcpstats-exporter"));
         command
     }
 
@@ -168,6 +189,17 @@ impl Host {
             sockets: said("ss", &["-tanH", "state", "all", "exclude", "time-wait"])
                 .lines()
                 .map(state_and_ends)
+                .collect(),
+            processes: processes()
+                .into_iter()
+                .filter_map(|pid| {
+                    let arguments = read_words(pid, "cmdline")?;
+                    let environment = read_words(pid, "environ")?;
+                    let mount = environment
+                        .split(' ')
+                        .find(|pair| pair.starts_with(MOUNT_VARIABLE));
+                    Some(format!("{arguments} {}", mount.unwrap_or_default()))
+                })
                 .collect(),
         }
     }
@@ -194,15 +226,50 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let pid = Pid::from_raw(self.daemon.id() as i32);
-        if matches!(self.daemon.try_wait(), Ok(None)) {
+        // A run may have put another one in the place of the first.
+        for pid in processes_with("tcpstatsd") {
             let _ = kill(pid, Signal::SIGTERM);
-            let _ = self.daemon.wait();
-        } else {
-            // Killed by its test: nobody else takes the mount away.
-            let _ = Command::new("umount").arg("-l").arg(self.mount()).status();
         }
+        let _ = self.daemon.wait();
+        // Of one that was killed by its test nobody else takes the mount away.
+        let _ = Command::new("umount")
+            .arg("-lq")
+            .arg(self.mount())
+            .stderr(Stdio::null())
+            .status();
     }
+}
+
+/// The programs on the network of this thread, those that have not ended.
+pub(crate) fn processes() -> Vec<i32> {
+    let network = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
+    let own = network("thread-self");
+    let itself = std::process::id().to_string();
+    std::fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| *name != itself && network(name) == own)
+        .filter_map(|name| name.parse().ok())
+        .filter(|pid| read_words(*pid, "cmdline").is_some_and(|words| !words.is_empty()))
+        .collect()
+}
+
+/// Those of [`processes`] that have this among their arguments.
+pub(crate) fn processes_with(text: &str) -> Vec<Pid> {
+    let has_it = |pid: &i32| read_words(*pid, "cmdline").is_some_and(|words| words.contains(text));
+    let all = processes().into_iter();
+    all.filter(has_it).map(Pid::from_raw).collect()
+}
+
+/// A file of a process that NULs divide; blanks instead.
+fn read_words(pid: i32, file: &str) -> Option<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/{file}")).ok()?;
+    Some(
+        String::from_utf8_lossy(&bytes)
+            .replace('\0', " ")
+            .trim()
+            .to_owned(),
+    )
 }
 
 /// A run that is followed while it goes on.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::{DEADLINE, Followed, Ran, binary, bye, run};
 
 /// A source tree whose `make unit` runs this script.
-fn tree(script: &str) -> TempDir {
+pub(crate) fn tree(script: &str) -> TempDir {
     let tree = tempfile::tempdir().unwrap();
     let tests = tree.path().join("test");
     fs::create_dir(&tests).unwrap();
@@ -103,7 +103,7 @@ fn missing_sources_and_compilers_are_named_with_status_3() {
         (
             "--kmod-src",
             "/nonexistent",
-            "no C tests at /nonexistent/test: name the module's folder with --kmod-src",
+            "no Makefile in /nonexistent/test: name the module's folder with --kmod-src",
         ),
         (
             "--cc",
@@ -143,6 +143,6 @@ fn a_signal_ends_the_compiler_and_what_it_made() {
 }
 
 /// Does it run? A zombie, which only lacks somebody to reap it, does not.
-fn is_running(pid: &str) -> bool {
+pub(crate) fn is_running(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

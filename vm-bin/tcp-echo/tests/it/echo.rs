@@ -2,7 +2,7 @@
 //! Connections that stand, echo and end in good order.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -74,7 +74,6 @@ fn ipv6_connections_stand() {
 #[test]
 fn connections_are_spread_evenly_over_ports_and_sources() {
     use std::collections::BTreeMap;
-    use std::net::TcpListener;
 
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let ports = listeners
@@ -91,14 +90,19 @@ fn connections_are_spread_evenly_over_ports_and_sources() {
         "--rate",
         "0",
     ]));
-    assert_eq!(client.line(), "ready 12");
     let mut shares = BTreeMap::new();
+    let mut streams = Vec::new();
     for (number, listener) in listeners.iter().enumerate() {
         for _ in 0..6 {
-            let (_, peer) = listener.accept().unwrap();
+            let (mut stream, peer) = listener.accept().unwrap();
             *shares.entry((number, peer.ip().to_string())).or_insert(0) += 1;
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            stream.write_all(&byte).unwrap();
+            streams.push(stream);
         }
     }
+    assert_eq!(client.line(), "ready 12");
     let even = [
         (0, "127.0.0.2"),
         (0, "127.0.0.3"),
@@ -113,8 +117,8 @@ fn connections_are_spread_evenly_over_ports_and_sources() {
 }
 
 #[test]
-fn idle_connections_send_nothing() {
-    let (server, port) = server(&["--report-interval", "0.01"]);
+fn idle_connections_send_one_byte_and_then_nothing() {
+    let (server, port) = server(&[]);
     let client = Running::start(tcp_echo(&[
         "client",
         "--ports",
@@ -125,13 +129,48 @@ fn idle_connections_send_nothing() {
         "0",
     ]));
     assert_eq!(client.line(), "ready 20");
-    server.line_with(" accepted=20 ");
     let client = client.terminate();
     assert_eq!(client.code, Some(0), "{client:?}");
-    assert_eq!(client.number("sent_bytes"), 0);
+    assert_eq!(client.number("sent_bytes"), 20);
     let server = server.terminate();
     assert_eq!(server.number("accepted"), 20);
-    assert_eq!(server.number("echoed_bytes"), 0);
+    assert_eq!(server.number("echoed_bytes"), 20);
+}
+
+/// The system's queue holds connections that no program has; they don't count.
+#[test]
+fn an_idle_connection_stands_only_once_the_server_has_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let client = Running::start(tcp_echo(&[
+        "client",
+        "--ports",
+        &port,
+        "--connections",
+        "2",
+        "--rate",
+        "0",
+        "--report-interval",
+        "0.01",
+    ]));
+    let echo_one = || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        stream.write_all(&byte).unwrap();
+        stream
+    };
+    let _first = echo_one();
+    let (_second, _) = listener.accept().unwrap();
+    let report = client.line_with(" stood=1 ");
+    assert!(report.starts_with("report "), "{report}");
+    let client = client.terminate();
+    assert_eq!(client.code, Some(0), "{client:?}");
+    assert_eq!(client.number("stood"), 1);
+    assert!(
+        !client.stdout.iter().any(|line| line.contains("ready")),
+        "{client:?}"
+    );
 }
 
 /// More than the buffers of both sockets take together: the client must read while it writes.

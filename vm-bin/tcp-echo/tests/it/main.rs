@@ -7,5 +7,7 @@
 )]
 
 mod echo;
+mod orphan;
+mod scale;
 mod support;
 mod trouble;

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
 use crate::support::{DEADLINE, Ended, Running, server, tcp_echo, tcp_echo_after};
@@ -105,14 +106,20 @@ fn a_connection_lost_before_all_stand_ends_the_client() {
 
 #[test]
 fn bytes_that_were_never_sent_are_found() {
-    let (port, thread) = peer(|mut stream| {
+    let (stands, standing) = channel();
+    let (port, thread) = peer(move |mut stream| {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        stream.write_all(&byte)?;
+        standing.recv().map_err(io::Error::other)?;
         stream.write_all(b"xyz")?;
-        stream.read(&mut [0]).map(drop)
+        stream.read(&mut byte).map(drop)
     });
     let client = Running::start(tcp_echo(&["client", "--ports", &port, "--rate", "0"]));
     assert_eq!(client.line(), "ready 1");
+    stands.send(()).unwrap();
     let client = client.end();
-    assert_trouble(&client, 1, &["bytes came back that were never sent"]);
+    assert_trouble(&client, 1, &["3 bytes came back that were never sent"]);
     assert_eq!(client.number("mismatched"), 1);
     thread.join().unwrap();
 }
@@ -245,8 +252,8 @@ fn too_few_descriptors_are_told_before_connecting() {
         &port,
         "--connections",
         "100",
-        "--rate",
-        "0",
+        "--workers",
+        "1",
     ];
     let client = Running::start(tcp_echo_after("ulimit -n 64", &arguments)).end();
     assert_trouble(
@@ -254,7 +261,7 @@ fn too_few_descriptors_are_told_before_connecting() {
         3,
         &[
             "100 connections need 132 descriptors",
-            "RLIMIT_NOFILE allows 64",
+            "RLIMIT_NOFILE allows 64 to each of 1 tables",
         ],
     );
     let error = listener.accept().unwrap_err();
@@ -276,23 +283,19 @@ fn a_low_soft_limit_is_raised() {
 
 #[test]
 fn a_server_out_of_descriptors_says_so_once_and_recovers() {
-    let arguments = ["server", "--ports", "0", "--report-interval", "0.01"];
+    let arguments = [
+        "server",
+        "--ports",
+        "0",
+        "--workers",
+        "1",
+        "--report-interval",
+        "0.01",
+    ];
     let server = Running::start(tcp_echo_after("ulimit -n 32", &arguments));
     let port = server.line().strip_prefix("ready ").unwrap().to_owned();
-    let idle = Running::start(tcp_echo(&[
-        "client",
-        "--ports",
-        &port,
-        "--connections",
-        "40",
-        "--rate",
-        "0",
-    ]));
-    assert_eq!(
-        idle.line(),
-        "ready 40",
-        "the system's queue holds what the server can't take yet"
-    );
+    let connect = || TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    let waiting: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
     let complaint = server.complaint();
     assert!(
         complaint.contains("pauses until connections close"),
@@ -300,7 +303,7 @@ fn a_server_out_of_descriptors_says_so_once_and_recovers() {
     );
     assert!(complaint.contains("RLIMIT_NOFILE"), "{complaint}");
     server.line_with(" accept_pauses=4");
-    assert_eq!(idle.terminate().code, Some(0));
+    drop(waiting);
 
     let echoing = Running::start(tcp_echo(&["client", "--ports", &port]));
     assert_eq!(echoing.line(), "ready 1");
@@ -350,16 +353,23 @@ fn every_port_is_used_towards_each_target_and_running_out_is_told() {
         in_namespace(&["nsenter", &net], "", &arguments)
     };
 
+    let too_many = client("21", "127.0.0.1").end();
+    let told = [
+        "21 connections need 3 pairs of source address and server port",
+        "net.ipv4.ip_local_port_range leaves 10 ports to each, and there are 2",
+        "--source",
+    ];
+    assert_trouble(&too_many, 3, &told);
     let all = client("20", "127.0.0.1");
     assert_eq!(all.line(), "ready 20");
-    assert_eq!(all.terminate().code, Some(0));
-    let too_many = client("21", "127.0.0.1").end();
+    let no_port_left = client("1", "127.0.0.1").end();
     let told = [
         "no ephemeral port left for 127.0.0.1:9000 from 127.0.0.1",
         "net.ipv4.ip_local_port_range",
         "--source",
     ];
-    assert_trouble(&too_many, 3, &told);
+    assert_trouble(&no_port_left, 3, &told);
+    assert_eq!(all.terminate().code, Some(0));
     let spread = client("40", "127.0.0.1,127.0.0.2");
     assert_eq!(spread.line(), "ready 40");
     assert_eq!(spread.terminate().code, Some(0));

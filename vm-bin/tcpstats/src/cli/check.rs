@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `tcpstats check`: what a filter means.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use clap::Args;
 use serde::Serialize;
 use tcpstats::filter::{
     FLAG_IPV4_ONLY, FLAG_IPV6_ONLY, FLAG_LOCAL_ADDR, FLAG_LOCAL_IS_V6, FLAG_REMOTE_ADDR,
@@ -28,14 +29,58 @@ struct Meaning {
     format: &'static str,
 }
 
-pub(super) fn run(filter: &FilterText, out: &mut impl Write) -> Result<(), CommandError> {
-    let meaning = Meaning::new(&filter.parse()?);
-    serde_json::to_writer(&mut *out, &meaning)?;
-    writeln!(out)?;
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    filter: FilterText,
+    /// For reading, instead of one JSON object
+    #[arg(long)]
+    text: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<(), CommandError> {
+    let meaning = Meaning::new(&arguments.filter.parse()?);
+    if arguments.text {
+        meaning.print(out)?;
+    } else {
+        serde_json::to_writer(&mut *out, &meaning)?;
+        writeln!(out)?;
+    }
     Ok(())
 }
 
 impl Meaning {
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let any = || "any".to_owned();
+        let ports = |list: &[u16]| {
+            if list.is_empty() {
+                return any();
+            }
+            let ports: Vec<String> = list.iter().map(u16::to_string).collect();
+            ports.join(", ")
+        };
+        let address = |address: &Option<String>| address.clone().unwrap_or_else(any);
+        let version = |version: u8| format!("IPv{version}");
+        let states = if self.states.len() == State::ALL.len() {
+            any()
+        } else {
+            self.states.join(", ")
+        };
+        for (name, value) in [
+            ("filter", self.filter.clone()),
+            ("local port", ports(&self.local_ports)),
+            ("remote port", ports(&self.remote_ports)),
+            ("local address", address(&self.local_addr)),
+            ("remote address", address(&self.remote_addr)),
+            ("IP version", self.ip_version.map_or_else(any, version)),
+            ("states", states),
+            ("fields", self.fields.join(", ")),
+        ] {
+            writeln!(out, "{}", format!("{name:<16}{value}").trim_end())?;
+        }
+        Ok(())
+    }
+
     fn new(filter: &Filter) -> Self {
         let has = |flag| filter.flags & flag != 0;
         let address = |flag, v6_flag, v4, mask, v6: [u8; 16], prefix| {

@@ -5,15 +5,13 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use tcpstats::device::{Device, DeviceError};
 use tcpstats::record::Record;
 
-use super::view::{Column, NARROW, WIDE, json};
+use super::device::buffer_records;
+use super::table::{self, Heading};
+use super::view::{NARROW, WIDE, json};
 use super::{CommandError, FilterText};
-
-/// Records in one read: about 1 MiB.
-const BUFFER_RECORDS: usize = 3276;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -48,13 +46,14 @@ pub(super) fn run(
             Ok(writeln!(out)?)
         });
     }
-    let mut table = new_table(columns);
+    let mut rows = Vec::new();
     each(&device, |record| {
-        table.add_row(columns.iter().map(|column| (column.text)(record)));
+        rows.push(columns.iter().map(|column| (column.text)(record)).collect());
         Ok(())
     })?;
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
+    let headings: Vec<Heading> = columns.iter().map(|column| column.heading).collect();
+    for line in table::lines(&headings, &rows, None, headings.len()) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }
@@ -64,7 +63,7 @@ fn each(
     mut show: impl FnMut(&Record) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let mut result = Ok(());
-    device.for_each(BUFFER_RECORDS, |record| {
+    device.for_each(buffer_records(device)?, |record| {
         result = show(record);
         if result.is_ok() {
             ControlFlow::Continue(())
@@ -73,20 +72,4 @@ fn each(
         }
     })?;
     result
-}
-
-fn new_table(columns: &[Column]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|column| column.title));
-    for (index, column) in columns.iter().enumerate() {
-        if let Some(made) = table.column_mut(index) {
-            made.set_padding((0, 2));
-            if column.is_number {
-                made.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    table
 }

@@ -2,8 +2,11 @@
 //! Arguments, exit status, and what the commands share.
 
 mod check;
+mod device;
 mod info;
 mod list;
+mod table;
+mod top;
 mod view;
 
 use std::io::{self, BufWriter, Write};
@@ -34,8 +37,10 @@ struct Arguments {
 enum Command {
     /// List the connections that a filter lets through
     List(list::Arguments),
+    /// Show the connections that stand out, again and again
+    Top(top::Arguments),
     /// Say what a filter means, or what is wrong with it
-    Check(FilterText),
+    Check(check::Arguments),
     /// Show the device's protocol, limits and counters
     Info(info::Arguments),
 }
@@ -88,22 +93,32 @@ impl CommandError {
     }
 }
 
-/// The error with the filter below it and a mark under the place.
+/// Characters of a filter that an error shows: a line of a usual terminal.
+const EXCERPT: usize = 72;
+
+/// The error with the filter below it and a mark under the place. Of a long filter only what is
+/// around the place is shown.
 fn marked(text: &str, error: &FilterError) -> String {
     // What is no printable ASCII may be of any width, and may be a terminal's command.
-    let printable: String = text
+    let printable: Vec<u8> = text
         .bytes()
-        .map(|b| {
-            if matches!(b, b' '..=b'~') {
-                char::from(b)
-            } else {
-                '?'
-            }
-        })
+        .map(|b| if matches!(b, b' '..=b'~') { b } else { b'?' })
         .collect();
-    let blank = " ".repeat(error.offset.min(text.len()));
-    let mark = "^".repeat(error.length.max(1));
-    format!("{}\n  {printable}\n  {blank}{mark}", error.message)
+    let at = error.offset.min(printable.len());
+    // The place in the middle, but no room left empty at either end.
+    let start = at
+        .saturating_sub(EXCERPT / 2)
+        .min(printable.len().saturating_sub(EXCERPT));
+    let end = printable.len().min(start + EXCERPT);
+    let before = if start > 0 { "..." } else { "" };
+    let after = if end < printable.len() { "..." } else { "" };
+    let excerpt = String::from_utf8_lossy(&printable[start..end]);
+    let blank = " ".repeat(before.len() + at - start);
+    let mark = "^".repeat(error.length.min(end - at).max(1));
+    format!(
+        "{}\n  {before}{excerpt}{after}\n  {blank}{mark}",
+        error.message
+    )
 }
 
 /// Run the command line.
@@ -113,7 +128,8 @@ pub(crate) fn run() -> ExitCode {
     let device = || Device::open(arguments.device.clone().unwrap_or_else(paths::device));
     let result = match &arguments.command {
         Command::List(list) => list::run(list, device, &mut out),
-        Command::Check(filter) => check::run(filter, &mut out),
+        Command::Top(top) => top::run(top, device, &mut out),
+        Command::Check(check) => check::run(check, &mut out),
         Command::Info(info) => info::run(info, device, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
@@ -129,6 +145,10 @@ pub(crate) fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
@@ -141,9 +161,57 @@ mod tests {
     }
 
     #[test]
+    fn a_long_filter_is_shown_around_the_place() {
+        let ports = |count: u16| (1..=count).map(|n| (n + 10_000).to_string());
+        let text = format!(
+            "local_port={} bogus=1 remote_port={}",
+            ports(8).collect::<Vec<_>>().join(","),
+            ports(8).collect::<Vec<_>>().join(",")
+        );
+        let error = Filter::parse(&text).expect_err("no such directive");
+        let marked = marked(&text, &error);
+        let lines: Vec<_> = marked.lines().collect();
+        assert_eq!(lines[1].len(), 2 + 3 + EXCERPT + 3);
+        let place = lines[2].find('^').expect("a mark");
+        assert_eq!(&lines[1][place..place + 5], "bogus");
+    }
+
+    #[test]
+    fn a_filter_that_is_too_long_is_not_printed_whole() {
+        let text = format!("local_port={}", "1".repeat(100_000));
+        let error = Filter::parse(&text).expect_err("too long");
+        let marked = marked(&text, &error);
+        assert!(marked.lines().all(|line| line.len() <= 80), "{marked}");
+    }
+
+    #[test]
     fn a_filter_cannot_command_the_terminal() {
         let text = "\u{1b}[31m";
         let error = Filter::parse(text).expect_err("not printable");
         assert!(!marked(text, &error).contains('\u{1b}'));
+    }
+
+    /// Every long option, of all commands.
+    fn options(command: &clap::Command) -> BTreeSet<String> {
+        let own = command.get_arguments().filter_map(clap::Arg::get_long);
+        let own = own.map(str::to_owned);
+        own.chain(command.get_subcommands().flat_map(options))
+            .collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_option_and_no_other() {
+        let mut command = Arguments::command();
+        command.build();
+        let requests = include_str!("../../man/tcpstats.1")
+            .lines()
+            .filter(|line| line.contains("Fl "));
+        let words = requests.flat_map(str::split_whitespace);
+        let documented: BTreeSet<String> = words
+            .filter_map(|word| word.strip_prefix('-'))
+            .filter(|option| option.len() > 1)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(options(&command), documented);
     }
 }

@@ -5,28 +5,27 @@ use serde_json::{Map, Value, json};
 use tcpstats::filter::Filter;
 use tcpstats::record::{FieldGroup, Record, State};
 
+use super::table::Heading;
+
 /// A column of the table.
 pub(super) struct Column {
-    pub(super) title: &'static str,
+    pub(super) heading: Heading,
     pub(super) group: FieldGroup,
-    pub(super) is_number: bool,
     pub(super) text: fn(&Record) -> String,
 }
 
 const fn text(title: &'static str, group: FieldGroup, text: fn(&Record) -> String) -> Column {
     Column {
-        title,
+        heading: Heading::text(title),
         group,
-        is_number: false,
         text,
     }
 }
 
 const fn number(title: &'static str, group: FieldGroup, text: fn(&Record) -> String) -> Column {
     Column {
-        title,
+        heading: Heading::number(title),
         group,
-        is_number: true,
         text,
     }
 }
@@ -70,7 +69,8 @@ pub(super) const WIDE: &[Column] = &[
     number("uid", FieldGroup::Identity, |r| r.uid.to_string()),
 ];
 
-fn state(record: &Record) -> String {
+/// The state's name; half-open connections that have no socket say so.
+pub(super) fn state(record: &Record) -> String {
     let name = record
         .state()
         .map_or_else(|| record.state.to_string(), |s| s.to_string());

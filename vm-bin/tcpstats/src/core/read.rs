@@ -193,6 +193,7 @@ impl Reader {
     pub fn new(filter: &Filter) -> Self {
         let mut raw = ffi::Reader {
             filter: *filter,
+            matcher: ffi::Matcher::default(),
             snapshot: 0,
             cursor: 0,
             snapshot_ns: 0,

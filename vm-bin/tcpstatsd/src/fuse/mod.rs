@@ -9,6 +9,7 @@
 )]
 
 mod ffi;
+mod layout;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tcpstats_layout.h"
+
 #define SHIM_NAMELEN 255
 
 /* A mounted file system. */
@@ -58,6 +60,34 @@ struct shim_ops {
 	    uint64_t handle, uint32_t cmd, const uint8_t *in, size_t in_size,
 	    uint8_t *out, size_t out_size);
 };
+
+/* What Rust asserts as well, where pointers have 8 bytes. */
+#define SHIM_LAYOUT(SIZE, FIELD)                \
+	SIZE(shim_attr, 32);                    \
+	FIELD(shim_attr, sa_ino, 0, 8);         \
+	FIELD(shim_attr, sa_mode, 8, 4);        \
+	FIELD(shim_attr, sa_nlink, 12, 4);      \
+	FIELD(shim_attr, sa_uid, 16, 4);        \
+	FIELD(shim_attr, sa_gid, 20, 4);        \
+	FIELD(shim_attr, sa_time, 24, 8);       \
+	SIZE(shim_open, 16);                    \
+	FIELD(shim_open, so_handle, 0, 8);      \
+	FIELD(shim_open, so_nonseekable, 8, 1); \
+	SIZE(shim_ops, 88);                     \
+	FIELD(shim_ops, so_ready, 0, 8);        \
+	FIELD(shim_ops, so_lookup, 8, 8);       \
+	FIELD(shim_ops, so_getattr, 16, 8);     \
+	FIELD(shim_ops, so_truncate, 24, 8);    \
+	FIELD(shim_ops, so_entry, 32, 8);       \
+	FIELD(shim_ops, so_open, 40, 8);        \
+	FIELD(shim_ops, so_flush, 48, 8);       \
+	FIELD(shim_ops, so_release, 56, 8);     \
+	FIELD(shim_ops, so_read, 64, 8);        \
+	FIELD(shim_ops, so_write, 72, 8);       \
+	FIELD(shim_ops, so_ioctl, 80, 8)
+#ifdef __LP64__
+SHIM_LAYOUT(TCPSTATS_ASSERT_SIZE, TCPSTATS_ASSERT_FIELD);
+#endif
 
 /*
  * Mount at an existing directory.  Returns NULL where libfuse fails, which

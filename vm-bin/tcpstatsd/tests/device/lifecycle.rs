@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use tcpstats::record::Record;
 use zerocopy::FromZeros;
 
-use crate::support::{Connections, DEADLINE, Daemon, Places, in_namespace};
+use crate::support::{Connections, DEADLINE, Daemon, Places, in_namespace, places};
 
 fn fails(command: Command, status: i32, says: &str) {
     let assert = assert_cmd::Command::from_std(command)
@@ -43,7 +43,7 @@ fn a_signal_to_end_leaves_nothing_even_with_an_open_snapshot() {
     in_namespace(|| {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
             let fixture = Connections::new(2);
-            let daemon = Daemon::start(Places::new());
+            let daemon = Daemon::start(places());
             let device = daemon.open();
             let mut one = [Record::new_zeroed()];
             assert_eq!(device.read(&mut one).expect("one"), 1);
@@ -63,7 +63,7 @@ fn a_signal_to_end_leaves_nothing_even_with_an_open_snapshot() {
 #[test]
 fn it_ends_when_somebody_else_unmounts() {
     in_namespace(|| {
-        let daemon = Daemon::start(Places::new());
+        let daemon = Daemon::start(places());
         let unmounted = Command::new("umount").arg(daemon.mount()).status();
         assert!(unmounted.expect("the command umount").success());
         let (status, places) = daemon.wait();
@@ -75,7 +75,7 @@ fn it_ends_when_somebody_else_unmounts() {
 #[test]
 fn a_second_instance_is_refused_and_the_first_goes_on() {
     in_namespace(|| {
-        let daemon = Daemon::start(Places::new());
+        let daemon = Daemon::start(places());
         fails(daemon.places().command(), 1, "served already");
         assert_eq!(
             daemon.open().version().expect("a version").protocol_version,
@@ -87,7 +87,7 @@ fn a_second_instance_is_refused_and_the_first_goes_on() {
 #[test]
 fn what_a_killed_predecessor_left_is_cleared() {
     in_namespace(|| {
-        let (status, places) = Daemon::start(Places::new()).stop(Signal::SIGKILL);
+        let (status, places) = Daemon::start(places()).stop(Signal::SIGKILL);
         assert_eq!(status.code(), None);
         let stale = fs::metadata(places.mount()).expect_err("nobody answers");
         assert_eq!(Errno::from_io_error(&stale), Some(Errno::NOTCONN));
@@ -105,7 +105,7 @@ fn what_a_killed_predecessor_left_is_cleared() {
 #[test]
 fn a_file_in_the_place_of_a_link_is_not_touched() {
     in_namespace(|| {
-        let places = Places::new();
+        let places = places();
         let file = places.dev().join("tcpstats-full");
         fs::write(&file, "precious").expect("written");
         fails(places.command(), 1, "is there already");
@@ -117,7 +117,7 @@ fn a_file_in_the_place_of_a_link_is_not_touched() {
 
 #[test]
 fn without_root_it_says_so() {
-    let places = Places::new();
+    let places = places();
     // The test's own folders may be closed to others: run a copy in an open place.
     let copy = places.dev().join("copy");
     // By another process: a descriptor that writes it here could be in the child of another test

@@ -13,7 +13,7 @@ use tcpstats::filter::Filter;
 use tcpstats::record::Record;
 use zerocopy::{FromBytes, FromZeros};
 
-use crate::support::{Connections, Daemon, Places, in_namespace, tuples, with_daemon};
+use crate::support::{Connections, Daemon, in_namespace, places, tuples, with_daemon};
 
 fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Errno {
     Errno::from_io_error(&result.expect_err("it is refused")).expect("an errno")
@@ -302,7 +302,7 @@ fn the_group_reads_and_others_do_not() {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65534;
     in_namespace(|| {
-        let places = Places::new();
+        let places = places();
         let mut command = places.command();
         command.args(["--group", "65533"]);
         let daemon = Daemon::start_as(places, command);

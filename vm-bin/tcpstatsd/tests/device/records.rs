@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use socket2::{Domain, Socket, Type};
 use tcpstats::device::Device;
 use tcpstats::record::{Record, State};
 
-use crate::support::{Connections, Daemon, Tuple, anywhere, eventually, with_daemon};
+use crate::support::{Connections, Daemon, Tuple, anywhere, eventually, program, with_daemon};
 
 const LOOPBACK: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
@@ -299,12 +298,7 @@ fn ss() -> Vec<(String, String)> {
 
 /// The command of the crate tcpstats.
 fn tcpstats() -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_tcpstatsd")).with_file_name("tcpstats");
-    assert!(
-        program.exists(),
-        "{program:?} is not built: cargo build -p tcpstats"
-    );
-    Command::new(program)
+    Command::new(program("tcpstats"))
 }
 
 #[test]

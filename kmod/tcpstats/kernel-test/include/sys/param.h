@@ -12,6 +12,8 @@
 #include <stddef.h>
 
 #define __unused __attribute__((unused))
+#define __predict_true(condition) __builtin_expect((condition), 1)
+#define __predict_false(condition) __builtin_expect((condition), 0)
 #define __DECONST(type, var) ((type)(uintptr_t)(const void *)(var))
 #define __containerof(ptr, type, field) \
 	((type *)(uintptr_t)((const char *)(ptr)-offsetof(type, field)))

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a run that was cut off has left to do, from its log alone.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use miette::Diagnostic;
+
+use crate::event::{Body, Event, PlannedTarget, PlannedVm, VmOutcome};
+use crate::event_log::{End, ReadError, Reader};
+use crate::pipeline::Missing;
+use crate::projection::state::{RunState, VmState};
+use crate::projection::{Fold, Projection};
+
+/// Why a run can't be gone on with.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum Error {
+    #[error("failed to open {} ({reason})", path.display())]
+    #[diagnostic(help("give the name of a run in --runs-dir, its folder or its log"))]
+    Open { path: PathBuf, reason: io::Error },
+    #[error("failed to read {}", path.display())]
+    #[diagnostic(help(
+        "a log that others have written into can't be gone on with; begin a new run"
+    ))]
+    Read { path: PathBuf, source: ReadError },
+    #[error("{} holds no beginning of a run", path.display())]
+    #[diagnostic(help("nothing was done in it; begin a new run"))]
+    Empty { path: PathBuf },
+    #[error("the run had {vm} at {then}, the inventory has it at {now}")]
+    #[diagnostic(help("name the inventory that the run was begun with by --inventory"))]
+    Elsewhere {
+        vm: String,
+        then: String,
+        now: String,
+    },
+}
+
+/// The log of a run that is to be gone on with.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// The log.
+    pub(super) log: PathBuf,
+    /// Every whole event of it.
+    pub(super) events: Vec<Event>,
+    /// Where the next event goes.
+    pub(super) end: End,
+    /// What is known at its end.
+    pub(super) state: RunState,
+}
+
+impl Past {
+    /// Read the log at `log`. A last line that was cut off is as if it had never
+    /// been begun.
+    pub(super) fn read(log: &Path) -> Result<Self, Error> {
+        let mut reader = Reader::open(log).map_err(|reason| Error::Open {
+            path: log.to_owned(),
+            reason,
+        })?;
+        let events: Vec<Event> = reader
+            .by_ref()
+            .collect::<Result<_, _>>()
+            .map_err(|source| Error::Read {
+                path: log.to_owned(),
+                source,
+            })?;
+        let mut state = RunState::default();
+        events.iter().for_each(|event| state.apply(event));
+        if state.head.is_none() {
+            return Err(Error::Empty {
+                path: log.to_owned(),
+            });
+        }
+        Ok(Self {
+            log: log.to_owned(),
+            events,
+            end: reader.end(),
+            state,
+        })
+    }
+
+    /// The folder of the run.
+    pub(super) fn folder(&self) -> PathBuf {
+        let folder = self.log.parent().unwrap_or(&self.log);
+        std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    }
+
+    /// The run's name.
+    pub(super) fn run(&self) -> String {
+        let head = self.state.head.as_ref();
+        head.map_or(String::new(), |head| head.run.clone())
+    }
+
+    /// What was planned for each VM.
+    pub(super) fn targets(&self) -> &[PlannedTarget] {
+        let head = self.state.head.as_ref();
+        head.map_or(&[], |head| &head.targets)
+    }
+
+    /// The VMs that were planned.
+    pub(super) fn vms(&self) -> impl Iterator<Item = &PlannedVm> {
+        self.state.vms.iter().map(|vm| &vm.planned)
+    }
+
+    /// That each VM is where it was.
+    pub(super) fn check(&self, now: &[PlannedVm]) -> Result<(), Error> {
+        for vm in now {
+            let then = self.state.vm(&vm.name).map(|then| &then.planned.address);
+            if let Some(then) = then.filter(|then| **then != vm.address) {
+                return Err(Error::Elsewhere {
+                    vm: vm.name.clone(),
+                    then: then.clone(),
+                    now: vm.address.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What there is to do on each VM that did not come to its end.
+    pub(super) fn missing(&self) -> HashMap<String, Missing> {
+        let unfinished = self.state.vms.iter().filter(|vm| is_missing(vm));
+        unfinished
+            .map(|vm| (vm.name().to_owned(), missing(vm, self.targets())))
+            .collect()
+    }
+
+    /// Whether all came to their ends, and the run itself.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state.duration_s.is_some() && !self.state.vms.iter().any(is_missing)
+    }
+
+    /// Time that was spent on the run: the pauses before it was gone on with
+    /// are none of it.
+    pub(super) fn spent(&self) -> Duration {
+        let mut spent = Duration::ZERO;
+        let mut last: Option<Timestamp> = None;
+        for event in &self.events {
+            let resumed = matches!(event.body, Body::RunResumed { .. });
+            if let Some(last) = last.filter(|_| !resumed) {
+                // A clock that was set back took no time away.
+                spent += event
+                    .time
+                    .duration_since(last)
+                    .try_into()
+                    .unwrap_or_default();
+            }
+            last = Some(event.time);
+        }
+        spent
+    }
+
+    /// Tell the past to `fold`.
+    pub(super) fn tell(&self, fold: &mut Fold) {
+        self.events.iter().for_each(|event| fold.apply(event));
+    }
+}
+
+fn is_missing(vm: &VmState) -> bool {
+    vm.end()
+        .is_none_or(|end| end.outcome == VmOutcome::Cancelled)
+}
+
+fn missing(vm: &VmState, planned: &[PlannedTarget]) -> Missing {
+    let (done, targets): (Vec<_>, Vec<_>) = planned
+        .iter()
+        .cloned()
+        .partition(|planned| vm.is_done(&planned.target));
+    let failed = done.iter().any(|planned| {
+        let end = vm.sessions.get(&planned.target).and_then(|s| s.end);
+        end.is_some_and(|(outcome, _)| outcome == protocol::Outcome::Failed)
+    });
+    Missing {
+        targets,
+        passed_before: !failed,
+    }
+}
