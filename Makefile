@@ -39,8 +39,12 @@ build: ## build every program, optimised
 
 .PHONY: dist
 dist: build dist-sources ## gather in dist/ what the orchestrator brings to a Linux VM
+	@$(TOOLS) --silent CC=gcc
 	@mkdir -p $(DIST)
 	@install -m 755 $(addprefix target/release/,$(LINUX_PROGRAMS)) $(DIST)/
+	@for tool in $$($(TOOLS) --silent list); do \
+		install -m 755 kmod/tcpstats/build/tools/$$tool $(DIST)/ || exit 1; \
+	done
 
 .PHONY: dist-sources
 dist-sources:

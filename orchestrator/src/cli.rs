@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, lab, replay, run};
+use crate::{analyze, doctor, lab, reference, replay, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -28,12 +28,18 @@ enum Command {
     Run(Box<run::Args>),
     /// See whether VMs are fit for a run, and say what mends them
     Doctor(doctor::Args),
+    /// Run targets on a schedule and on request, and serve what came of it
+    Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
     Lab(lab::cli::Args),
+    /// Print what makes a shell complete this program's arguments
+    Completions(reference::Completions),
+    /// Write this program's manual pages
+    Man(reference::Pages),
 }
 
 /// Parse the process' arguments and do what they say.
@@ -42,8 +48,11 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Doctor(args) => doctor::main(&args),
+        Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
+        Command::Completions(args) => reference::completions(&args, Cli::command()),
+        Command::Man(args) => reference::pages(&args, Cli::command()),
     }
 }

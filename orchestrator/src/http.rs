@@ -57,6 +57,14 @@ impl Server {
     /// # Errors
     /// When the address can't be had.
     pub async fn start(listen: SocketAddr, metrics: Metrics) -> Result<Self, ListenError> {
+        Self::serve(listen, router(metrics)).await
+    }
+
+    /// Serve `routes` on `listen` and on nothing else. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address can't be had.
+    pub async fn serve(listen: SocketAddr, routes: Router) -> Result<Self, ListenError> {
         let failed = |reason| ListenError {
             address: listen,
             reason,
@@ -65,7 +73,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let server = axum::serve(listener, router(metrics)).with_graceful_shutdown(stopped);
+        let server = axum::serve(listener, routes).with_graceful_shutdown(stopped);
         let task = tokio::spawn(server.into_future());
         Ok(Self {
             address,

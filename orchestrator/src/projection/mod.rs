@@ -13,6 +13,7 @@
 //! - [`text`]: words and colours that they share.
 
 mod benchmarks;
+mod fleet;
 pub mod github;
 pub mod junit;
 pub mod metrics;
@@ -27,6 +28,7 @@ pub mod text;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::Event;
+pub use fleet::{Fleet, Part};
 use state::RunState;
 
 /// A view that grows event by event.

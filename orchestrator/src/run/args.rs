@@ -24,6 +24,27 @@ pub struct Args {
     /// Which categories of tests, as in A,B,D [default: all]
     #[arg(long, value_name = "LETTERS")]
     category: Option<String>,
+    #[command(flatten)]
+    pub(super) driving: Driving,
+    /// End the whole run as soon as a target failed or a VM was lost
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Where /metrics is served meanwhile; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
+    pub(super) listen: SocketAddr,
+    /// Go on serving /metrics for so long after the run
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) linger: Option<Duration>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) outputs: outputs::Outputs,
+}
+
+/// How VMs are driven, whichever run it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Driving {
     /// How many connections the live targets open; live_bench takes several, as in 1000,100000
     /// [default: theirs]
     #[arg(long, value_name = "N[,N…]", value_delimiter = ',',
@@ -38,7 +59,7 @@ pub struct Args {
     /// How many VMs may be connected to or moving files at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     jobs: usize,
-    /// The longest that the whole run may take, as in 90s or 1h 30m
+    /// The longest that a whole run may take, as in 90s or 1h 30m
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     timeout: Option<Duration>,
     /// How often trouble of the link is tried again: connecting, and all before the tests
@@ -50,18 +71,6 @@ pub struct Args {
     /// Reset a VM that is lost or has panicked, and run the targets that are left
     #[arg(long)]
     recover: bool,
-    /// End the whole run as soon as a target failed or a VM was lost
-    #[arg(long)]
-    fail_fast: bool,
-    /// Where /metrics is served meanwhile; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
-    pub(super) listen: SocketAddr,
-    /// Go on serving /metrics for so long after the run
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(super) linger: Option<Duration>,
-    /// Print what would be done, and do nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
@@ -74,8 +83,6 @@ pub struct Args {
     /// Folder of the source tree, for VMs that build it
     #[arg(long, value_name = "DIR", default_value = ".")]
     source: PathBuf,
-    #[command(flatten)]
-    pub(super) outputs: outputs::Outputs,
 }
 
 /// Which VMs: exactly one of the three ways to say so.
@@ -117,16 +124,31 @@ impl Args {
         self.which.resume.as_deref()
     }
 
+    pub(super) fn overrides(&self) -> Overrides {
+        let of_environment = || {
+            let list = variable("INTEGRATION_TARGET")?;
+            Some(list.split(',').map(str::to_owned).collect())
+        };
+        Overrides {
+            targets: self.target.clone().or_else(of_environment),
+            category: self.category.clone(),
+            ..self.driving.overrides()
+        }
+    }
+}
+
+impl Driving {
     /// # Errors
     /// Where none is named and the user has no home.
-    pub(super) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
+    pub(crate) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
         match &self.runs_dir {
             Some(dir) => Ok(dir.clone()),
             None => runs::default_dir(),
         }
     }
 
-    pub(super) fn settings(&self) -> Settings {
+    /// With `fail_fast`, a failure anywhere ends the run.
+    pub(crate) fn settings(&self, fail_fast: bool) -> Settings {
         Settings {
             dist: self.dist(),
             source: self.source.clone(),
@@ -134,13 +156,13 @@ impl Args {
             retries: self.retries,
             retry_tests: self.retry_tests,
             recover: self.recover,
-            fail_fast: self.fail_fast,
+            fail_fast,
             jobs: self.jobs,
             timeout: self.timeout,
         }
     }
 
-    pub(super) fn inventory(&self) -> Option<PathBuf> {
+    pub(crate) fn inventory(&self) -> Option<PathBuf> {
         inventory_path(self.inventory.as_deref())
     }
 
@@ -157,16 +179,9 @@ impl Args {
         }
     }
 
-    pub(super) fn overrides(&self) -> Overrides {
-        let of_environment = || {
-            let list = variable("INTEGRATION_TARGET")?;
-            Some(list.split(',').map(str::to_owned).collect())
-        };
-        Overrides {
-            targets: self.target.clone().or_else(of_environment),
-            category: self.category.clone(),
-            ..overrides_of_place(self.deploy)
-        }
+    /// What stands over the inventory, whatever is run.
+    pub(crate) fn overrides(&self) -> Overrides {
+        overrides_of_place(self.deploy)
     }
 }
 

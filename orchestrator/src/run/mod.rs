@@ -7,10 +7,10 @@
 //! - `resume`: what a run that was cut off has left to do.
 //! - `signals`: Ctrl-C and SIGTERM.
 
-mod args;
+pub(crate) mod args;
 mod dispatch;
 pub(crate) mod job;
-mod resume;
+pub(crate) mod resume;
 pub(crate) mod signals;
 
 use std::io::{self, Write as _};
@@ -97,12 +97,12 @@ struct Wanted {
 }
 
 fn planned(args: &Args) -> Result<Wanted, Report> {
-    let inventory = inventory::load(args.inventory().as_deref())?;
+    let inventory = inventory::load(args.driving.inventory().as_deref())?;
     let Some(run) = args.resumed() else {
         let plan = plan::plan(&inventory, &args.selection(), &args.overrides())?;
         return Ok(Wanted { plan, past: None });
     };
-    let runs_dir = args.runs_dir().map_err(Error::NoRunsDir)?;
+    let runs_dir = args.driving.runs_dir().map_err(Error::NoRunsDir)?;
     let past = Past::read(&runs::log_path(run, &runs_dir))?;
     let names = past.vms().map(|vm| vm.name.clone()).collect();
     let mut plan = plan::plan(&inventory, &Selection::Names(names), &args.overrides())?;
@@ -161,7 +161,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
         folder,
         plan,
         past,
-        settings: args.settings(),
+        settings: args.driving.settings(args.fail_fast),
     };
     let log = job.log();
     let logged = if done {
@@ -200,7 +200,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
 }
 
 fn make_run_dir(args: &Args) -> Result<(String, PathBuf), Error> {
-    let path = args.runs_dir()?;
+    let path = args.driving.runs_dir()?;
     job::make_folder(&path).map_err(|source| Error::RunDir { path, source })
 }
 

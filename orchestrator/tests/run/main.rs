@@ -22,6 +22,7 @@ mod fixture;
 mod lock;
 mod resume;
 mod scrape;
+mod serve;
 mod stop;
 mod stream;
 mod table;

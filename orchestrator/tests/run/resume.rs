@@ -95,7 +95,7 @@ fn only_what_is_missing_is_done_and_twice_changes_nothing() {
     let lab = Lab::new(&["a", "b"]);
     let run = lab.start(&["--target", "good,polite"]);
     run.wait_for_harness("a");
-    let polite = |body: &Body| matches!(body, Body::Harness { target, .. } if target == "polite");
+    let polite = |body: &Body| matches!(body, Body::Harness { vm, target, .. } if vm == "a" && target == "polite");
     run.wait_for("the second target runs", polite);
     let folder = run.kill();
     // The second time it ends by itself.

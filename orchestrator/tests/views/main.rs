@@ -11,6 +11,7 @@ mod http;
 mod metrics;
 mod outputs;
 mod plain;
+mod reference;
 mod replay;
 mod state;
 mod summary;

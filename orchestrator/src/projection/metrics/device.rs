@@ -8,7 +8,7 @@ use prometheus::proto::MetricFamily;
 
 use super::family::{Family, Kind, Sample};
 use crate::event::Reading;
-use crate::projection::state::{RunState, VmState};
+use crate::projection::state::VmState;
 use crate::scrape::series::{self, KMOD, Series, TCP};
 
 /// The sysctl, or its beginning, of each family of [`KMOD`], and what one unit
@@ -58,17 +58,17 @@ fn family(series: &Series) -> Family {
 }
 
 /// The families with their samples.
-pub(super) fn collect(state: &RunState) -> Vec<MetricFamily> {
+pub(super) fn collect(vms: &[&VmState]) -> Vec<MetricFamily> {
     let kmod = KMOD.iter().zip(SYSCTLS);
     let kmod = kmod.map(|(series, sysctl)| (series, Some(sysctl)));
     let tcp = TCP.iter().map(|series| (series, None));
     kmod.chain(tcp)
-        .map(|(series, sysctl)| of_family(state, series, sysctl))
+        .map(|(series, sysctl)| of_family(vms, series, sysctl))
         .collect()
 }
 
-fn of_family(state: &RunState, series: &Series, sysctl: Option<(&str, f64)>) -> MetricFamily {
-    let readings = state.vms.iter().filter_map(|vm| {
+fn of_family(vms: &[&VmState], series: &Series, sysctl: Option<(&str, f64)>) -> MetricFamily {
+    let readings = vms.iter().filter_map(|vm| {
         let scraped = vm.scraped.get(series.exporter).cloned();
         let reading = scraped.or_else(|| of_sysctl(vm, series, sysctl?))?;
         Some((vm.name().to_owned(), reading))

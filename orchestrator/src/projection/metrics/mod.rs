@@ -20,7 +20,7 @@ use prometheus::{
 };
 
 use super::state::RunState;
-use super::{StateHandle, View};
+use super::{Fleet, View};
 use crate::event::{Body, Event, ScrapeReason, Stage};
 use crate::exit::ExitStatus;
 
@@ -58,11 +58,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of the run that `state` is of.
+    /// The metrics of one run, or of the last run of each VM.
     ///
     /// # Errors
     /// Only a name that is malformed or given twice in this module.
-    pub fn new(state: StateHandle) -> prometheus::Result<Self> {
+    pub fn new(fleet: impl Into<Fleet>) -> prometheus::Result<Self> {
         let metrics = Self {
             registry: Registry::new(),
             runs: IntCounterVec::new(
@@ -110,11 +110,11 @@ impl Metrics {
                 &["vm", "reason"],
             )?,
         };
-        metrics.register(state)?;
+        metrics.register(fleet.into())?;
         Ok(metrics)
     }
 
-    fn register(&self, state: StateHandle) -> prometheus::Result<()> {
+    fn register(&self, fleet: Fleet) -> prometheus::Result<()> {
         let build = IntGauge::with_opts(
             Opts::new("orchestrator_build_info", "This program; always 1.")
                 .const_label("version", env!("CARGO_PKG_VERSION")),
@@ -129,7 +129,7 @@ impl Metrics {
         self.registry
             .register(Box::new(self.scrape_failures.clone()))?;
         self.registry
-            .register(Box::new(state::StateCollector::new(state)?))?;
+            .register(Box::new(state::StateCollector::new(fleet)?))?;
         // A counter that is there from the start shows its first increment.
         for status in RESULTS {
             self.runs.with_label_values(&[status.as_str()]);

@@ -10,7 +10,7 @@ use prometheus::proto::MetricFamily;
 use super::device;
 use super::family::{Family, Sample};
 use crate::event::{Stage, VmOutcome};
-use crate::projection::StateHandle;
+use crate::projection::Fleet;
 use crate::projection::state::{RunState, Tally, VmState};
 
 const RUN_IN_PROGRESS: Family = Family::gauge(
@@ -69,16 +69,16 @@ const LAST_SCRAPE: Family = Family::gauge(
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
 
-/// Computes every gauge from the state of the run.
+/// Computes every gauge from the states of the runs.
 pub(super) struct StateCollector {
-    state: StateHandle,
+    fleet: Fleet,
     descs: Vec<Desc>,
 }
 
 impl StateCollector {
     /// # Errors
     /// A family whose name is malformed.
-    pub(super) fn new(state: StateHandle) -> prometheus::Result<Self> {
+    pub(super) fn new(fleet: Fleet) -> prometheus::Result<Self> {
         let own = [
             RUN_IN_PROGRESS,
             VM_INFO,
@@ -95,7 +95,7 @@ impl StateCollector {
         let descs = families
             .map(|family| family.desc())
             .collect::<Result<_, _>>()?;
-        Ok(Self { state, descs })
+        Ok(Self { fleet, descs })
     }
 }
 
@@ -105,23 +105,38 @@ impl Collector for StateCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.state.read(|state| {
-            let mut families = collect(state);
-            families.extend(device::collect(state));
-            families
-        })
+        let mut in_progress = false;
+        let mut all: Vec<MetricFamily> = Vec::new();
+        self.fleet.each(|part| {
+            in_progress |= part.in_progress;
+            let mut families = collect(part.state, &part.vms);
+            families.extend(device::collect(&part.vms));
+            merge(&mut all, families);
+        });
+        all.push(RUN_IN_PROGRESS.with([Sample {
+            labels: [],
+            value: truth(in_progress),
+        }]));
+        all
     }
 }
 
-fn collect(state: &RunState) -> Vec<MetricFamily> {
-    let vms = || state.vms.iter();
+/// Add the samples of `more`, which has the same families or is the first.
+fn merge(all: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
+    if all.is_empty() {
+        *all = more;
+        return;
+    }
+    for (family, mut more) in all.iter_mut().zip(more) {
+        family.mut_metric().extend(more.take_metric());
+    }
+}
+
+/// All but whether a run goes on, of `vms` in the run that `state` is of.
+fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
+    let vms = || vms.iter().copied();
     let ends: Vec<TargetEnd> = vms().flat_map(|vm| target_ends(state, vm)).collect();
-    let in_progress = state.head.is_some() && state.duration_s.is_none();
     vec![
-        RUN_IN_PROGRESS.with([Sample {
-            labels: [],
-            value: truth(in_progress),
-        }]),
         VM_INFO.with(vms().map(info)),
         VM_UP.with(vms().filter_map(up)),
         LAST_RUN.with(ends.iter().map(|end| end.sample(end.timestamp_s))),

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `orchestrator serve`: runs on request and on schedule, one at a time a VM.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use assert_cmd::Command as Program;
+
+use crate::fixture::{Lab, wait_until};
+
+#[test]
+fn a_run_on_request_is_driven_and_shown() {
+    let lab = Lab::new(&["a", "b"]);
+    let service = lab.serve("serve", "");
+    let (run, state) = service.run("good", "a");
+    assert_eq!(state, "running");
+    let result = service.wait_for_end(&run);
+    assert_eq!(result["result"], "passed");
+    assert_eq!(result["vms"][0]["name"], "a");
+    let list = service.ask("GET", "/api/v1/runs", "").json();
+    assert_eq!(list["runs"][0]["run"], run.as_str());
+    wait_until("it is over", || {
+        let vms = service.ask("GET", "/api/v1/vms", "").json();
+        vms["vms"][0]["runs"].as_array().unwrap().is_empty()
+    });
+    let vms = service.ask("GET", "/api/v1/vms", "").json();
+    assert_eq!(vms["vms"][0]["last"]["outcome"], "passed");
+    assert!(vms["vms"][1]["last"].is_null());
+    let passed = "orchestrator_target_passed{target=\"good\",vm=\"a\"} 1\n";
+    assert!(service.metrics().contains(passed));
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0));
+    assert_eq!(lab.processes(), []);
+}
+
+#[test]
+fn a_vm_is_part_of_one_run_at_a_time_and_others_go_on_beside_it() {
+    let lab = Lab::new(&["a", "b"]);
+    let service = lab.serve("serve", "");
+    let (first, _) = service.run("hang", "a");
+    let (second, state) = service.run("good", "a");
+    assert_eq!(state, "waiting");
+    let (other, state) = service.run("good", "b");
+    assert_eq!(state, "running");
+    assert_eq!(service.wait_for_end(&other)["result"], "passed");
+    assert!(service.result(&second).is_null());
+    let (third, state) = service.run("good", "a");
+    assert_eq!(state, "waiting");
+
+    let answer = service.ask("DELETE", &format!("/api/v1/runs/{third}"), "");
+    assert_eq!(
+        (answer.status, answer.json()["was"].as_str()),
+        (202, Some("waiting"))
+    );
+    let answer = service.ask("DELETE", &format!("/api/v1/runs/{first}"), "");
+    assert_eq!(
+        (answer.status, answer.json()["was"].as_str()),
+        (202, Some("running"))
+    );
+    assert_eq!(
+        service.wait_for_end(&first)["vms"][0]["outcome"],
+        "cancelled"
+    );
+    assert_eq!(service.wait_for_end(&second)["result"], "passed");
+    assert!(service.result(&third).is_null());
+    let answer = service.ask("DELETE", &format!("/api/v1/runs/{third}"), "");
+    assert_eq!(answer.status, 404);
+}
+
+#[test]
+fn a_stop_cleans_up_and_takes_no_more() {
+    let lab = Lab::new(&["a"]);
+    let service = lab.serve("serve", "");
+    let (run, _) = service.run("hang", "a");
+    let (waiting, _) = service.run("good", "a");
+    wait_until("the target runs", || {
+        !service.result(&run)["vms"][0]["targets"][0].is_null()
+    });
+    assert_eq!(service.ask_with("GET", "/readyz", "", "").status, 200);
+    let runs = service.runs();
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0));
+    assert_eq!(lab.processes(), []);
+    let log = fs::read_to_string(runs.join(&run).join("events.ndjson")).unwrap();
+    assert!(log.contains("\"type\":\"interrupted\",\"signal\":\"SIGTERM\",\"forced\":false"));
+    assert!(log.contains("\"outcome\":\"cancelled\""));
+    assert!(!runs.join(waiting).exists());
+}
+
+#[test]
+fn after_a_restart_each_vm_has_its_last_run() {
+    let lab = Lab::new(&["a", "b"]);
+    let service = lab.serve("serve", "");
+    let (older, _) = service.run("good", "a");
+    service.wait_for_end(&older);
+    let (of_a, _) = service.run("failing", "a");
+    let (of_b, _) = service.run("live_good", "b");
+    service.wait_for_end(&of_a);
+    service.wait_for_end(&of_b);
+    let (cut, _) = service.run("hang", "b");
+    wait_until("it goes on", || !service.result(&cut).is_null());
+    let runs = service.runs();
+    service.signal("KILL");
+    service.wait();
+    // The last run of `b` is the one that was cut off.
+    let log = runs.join(cut).join("events.ndjson");
+    assert!(log.is_file());
+
+    let service = lab.serve("serve", "");
+    let metrics = service.metrics();
+    for sample in [
+        "orchestrator_target_passed{target=\"failing\",vm=\"a\"} 0\n",
+        "orchestrator_vm_info{arch=",
+        "orchestrator_run_in_progress 0\n",
+    ] {
+        assert!(metrics.contains(sample), "{sample} not in {metrics}");
+    }
+    assert!(!metrics.contains("target=\"good\""), "{metrics}");
+    assert!(!metrics.contains("target=\"live_good\""), "{metrics}");
+    let vms = service.ask("GET", "/api/v1/vms", "").json();
+    assert_eq!(vms["vms"][0]["last"]["run"], of_a.as_str());
+    // What the killed one left on `b` is ended by the next run there.
+    let (next, _) = service.run("good", "b");
+    wait_until("the lock is free", || {
+        let result = service.wait_for_end(&next);
+        result["result"] == "passed" || {
+            let (again, _) = service.run("good", "b");
+            service.wait_for_end(&again)["result"] == "passed"
+        }
+    });
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0));
+    wait_until("nothing is left", || lab.processes().is_empty());
+}
+
+#[test]
+fn the_schedule_is_kept() {
+    let lab = Lab::new(&["a"]);
+    let schedule = "[[schedule]]\ncron = \"* * * * * *\"\ntarget = \"good\"\nvms = [\"a\"]\n\
+                    [[schedule]]\ncron = \"0 0 1 1 *\"\n";
+    let service = lab.serve("serve", schedule);
+    let list = service.ask("GET", "/api/v1/schedule", "").json();
+    assert_eq!(list["schedule"][0]["cron"], "* * * * * *");
+    assert!(
+        list["schedule"][1]["next"]
+            .as_str()
+            .unwrap()
+            .ends_with("-01-01T00:00:00Z")
+    );
+    let passed = "orchestrator_runs_total{result=\"passed\"} 2\n";
+    wait_until("two runs", || service.metrics().contains(passed));
+    assert!(
+        service.stderr().contains("is due (* * * * * *)"),
+        "{}",
+        service.stderr()
+    );
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0));
+    assert_eq!(lab.processes(), []);
+}
+
+#[test]
+fn only_who_has_the_token_may_use_the_api() {
+    let lab = Lab::new(&["a"]);
+    let service = lab.serve("serve", "");
+    for (headers, status) in [
+        ("", 401),
+        ("Authorization: Bearer wrong\r\n", 401),
+        ("Authorization: Bearer a-token-of-this-tes\r\n", 401),
+        ("Authorization: Basic a-token-of-this-test\r\n", 401),
+        ("Authorization: Bearer a-token-of-this-test\r\n", 200),
+    ] {
+        let answer = service.ask_with("GET", "/api/v1/vms", headers, "");
+        assert_eq!(answer.status, status, "{headers}");
+    }
+    assert_eq!(
+        service.ask_with("POST", "/api/v1/runs", "", "{}").status,
+        401
+    );
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(service.ask_with("GET", path, "", "").status, 200, "{path}");
+    }
+}
+
+#[test]
+fn wrong_requests_are_refused_with_a_reason() {
+    let lab = Lab::new(&["a"]);
+    let service = lab.serve("serve", "");
+    for (body, status, reason) in [
+        ("{", 400, "EOF"),
+        ("{\"vm\":\"a\"}", 422, "unknown field `vm`"),
+        (
+            "{\"vms\":[\"c\"]}",
+            422,
+            "the inventory has no VM \\\"c\\\"",
+        ),
+        ("{\"target\":[\"--x\"]}", 422, "target"),
+    ] {
+        let answer = service.ask("POST", "/api/v1/runs", body);
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.text.contains(reason), "{answer:?}");
+    }
+    for path in [
+        "/api/v1/runs/nobody",
+        "/api/v1/runs/..%2F..%2Fetc",
+        "/api/v2",
+    ] {
+        assert_eq!(service.ask("GET", path, "").status, 404, "{path}");
+    }
+    assert!(!service.runs().exists(), "something was begun");
+}
+
+fn serve(args: &[&str], dir: &Path) -> String {
+    let mut command = Program::new(env!("CARGO_BIN_EXE_orchestrator"));
+    command
+        .arg("serve")
+        .args(["--listen", "127.0.0.1:0", "--runs-dir"]);
+    command.arg(dir.join("runs")).args(args);
+    command
+        .env("XDG_CONFIG_HOME", dir)
+        .env("NO_COLOR", "1")
+        .current_dir(dir);
+    let assert = command.assert().code(2);
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str, mode: u32| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let config = write("serve.toml", "[[schedule]]\ncron = \"never\"\n", 0o644);
+    let said = serve(&["--config", &config], dir.path());
+    assert!(said.contains("no cron expression"), "{said}");
+    assert!(said.contains("serve.toml:2:8"), "{said}");
+    let open = write("open", "0123456789abcdef\n", 0o644);
+    let said = serve(&["--token-file", &open], dir.path());
+    assert!(said.contains("others than its owner"), "{said}");
+    let short = write("short", "0123\n", 0o600);
+    let said = serve(&["--token-file", &short], dir.path());
+    assert!(said.contains("shorter than 16"), "{said}");
+    assert!(!dir.path().join("runs").exists());
+}
+
+#[test]
+fn the_unit_is_one_that_systemd_takes_and_finds_hardened() {
+    let unit =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/tcpstats-orchestrator.service");
+    let text = fs::read_to_string(unit).unwrap();
+    let (_, command) = text
+        .split_once("ExecStart=/usr/local/bin/orchestrator ")
+        .unwrap();
+    let command = command.lines().next().unwrap();
+    let help = Program::new(env!("CARGO_BIN_EXE_orchestrator"))
+        .args(["serve", "--help"])
+        .output();
+    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    for flag in command.split(' ').filter(|word| word.starts_with("--")) {
+        assert!(help.contains(flag), "serve has no {flag}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("tcpstats-orchestrator.service");
+    fs::write(
+        &copy,
+        text.replace("/usr/local/bin/orchestrator", "/bin/true"),
+    )
+    .unwrap();
+    for arguments in [
+        &["verify", "--man=no"][..],
+        &["security", "--offline=true", "--threshold=15"],
+    ] {
+        match Command::new("systemd-analyze")
+            .args(arguments)
+            .arg(&copy)
+            .output()
+        {
+            Ok(output) => assert!(output.status.success(), "{arguments:?}: {output:?}"),
+            Err(error) => eprintln!("not tried, systemd-analyze: {error}"),
+        }
+    }
+}
