@@ -117,6 +117,25 @@ pub enum Body {
         /// The line, cut to a bounded length.
         line: String,
     },
+    /// A VM's console printed something that its kernel says when it is in
+    /// trouble.
+    Console {
+        /// The VM's name.
+        vm: String,
+        /// What it is.
+        kind: ConsoleKind,
+        /// Its lines, a bounded number of them.
+        lines: Vec<String>,
+    },
+    /// A target in which tests failed is run once more.
+    TargetRetried {
+        /// The VM's name.
+        vm: String,
+        /// The target.
+        target: String,
+        /// Which attempt begins, from 2.
+        attempt: u32,
+    },
     /// Nothing more will happen on a VM.
     VmFinished {
         /// The VM's name.
@@ -216,6 +235,39 @@ impl ScrapeReason {
     }
 }
 
+/// What a kernel in trouble prints on its console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleKind {
+    /// It has panicked.
+    Panic,
+    /// A trap that it can't return from.
+    Trap,
+    /// Locks were taken in another order than before.
+    LockOrder,
+    /// Something else that witness(4) finds.
+    Witness,
+}
+
+impl ConsoleKind {
+    /// Whether the kernel ends with it.
+    #[must_use]
+    pub fn is_crash(self) -> bool {
+        matches!(self, Self::Panic | Self::Trap)
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Trap => "fatal trap",
+            Self::LockOrder => "lock order reversal",
+            Self::Witness => "witness",
+        }
+    }
+}
+
 /// What a run is going to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -292,11 +344,13 @@ pub enum Stage {
     Unload,
     /// Undo `lock`.
     Unlock,
+    /// See what became of a VM that was lost.
+    Recover,
 }
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Connect,
         Self::Lock,
         Self::Facts,
@@ -310,6 +364,7 @@ impl Stage {
         Self::Collect,
         Self::Unload,
         Self::Unlock,
+        Self::Recover,
     ];
 
     /// As it stands in the JSON and on a terminal.
@@ -329,6 +384,7 @@ impl Stage {
             Self::Collect => "collect",
             Self::Unload => "unload",
             Self::Unlock => "unlock",
+            Self::Recover => "recover",
         }
     }
 }
@@ -345,12 +401,18 @@ impl fmt::Display for Stage {
 pub enum VmOutcome {
     /// Every test passed or was skipped for a named reason.
     Passed,
+    /// The tests that failed are those that the inventory expects to.
+    ExpectedFailure,
+    /// Tests failed, and passed when their target was run again.
+    Flaky,
     /// A test failed.
     Failed,
     /// A stage or target took longer than it may.
     TimedOut,
     /// The test binary said nothing for too long.
     Hung,
+    /// The VM's kernel panicked.
+    Crashed,
     /// The VM or its connection went away, or its event stream broke.
     Lost,
     /// The VM could not be brought to the point of testing.
@@ -365,9 +427,12 @@ impl VmOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
+            Self::ExpectedFailure => "expected_failure",
+            Self::Flaky => "flaky",
             Self::Failed => "failed",
             Self::TimedOut => "timed_out",
             Self::Hung => "hung",
+            Self::Crashed => "crashed",
             Self::Lost => "lost",
             Self::Infrastructure => "infrastructure",
             Self::Cancelled => "cancelled",
@@ -379,7 +444,13 @@ impl VmOutcome {
     /// Whether the VM was driven to its end, so that its tests decided.
     #[must_use]
     pub fn is_of_tests(self) -> bool {
-        matches!(self, Self::Passed | Self::Failed)
+        self.is_good() || self == Self::Failed
+    }
+
+    /// Whether nothing failed that stayed so and was not expected to.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Passed | Self::ExpectedFailure | Self::Flaky)
     }
 }
 

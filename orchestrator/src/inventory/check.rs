@@ -132,6 +132,18 @@ pub fn target(target: &str) -> Result<(), String> {
     made_of("the target", target, "_")
 }
 
+/// A test as `TARGET/ID`.
+///
+/// # Errors
+/// What names no test.
+pub fn test(test: &str) -> Result<(), String> {
+    let Some((name, id)) = test.split_once('/') else {
+        return Err("a test looks like TARGET/ID".into());
+    };
+    target(name)?;
+    made_of("the test's id", id, "._-:")
+}
+
 fn made_of(what: &str, value: &str, allowed: &str) -> Result<(), String> {
     if value.is_empty() {
         return Err(format!("{what} is empty"));

@@ -7,7 +7,7 @@
 //!
 //! `builtin.toml` is the documentation of the format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub struct Vm {
     /// How the programs come there; [`Deploy::Cross`] where it can serve and
     /// else [`Deploy::Build`], where absent.
     pub deploy: Option<Deploy>,
+    /// Tests that are known to fail there, as `TARGET/ID`.
+    pub expected_failures: BTreeSet<String>,
+    /// Where the VM's console is followed.
+    pub console: Option<Console>,
+    /// Program and arguments that reset the VM.
+    pub reset: Option<Vec<String>>,
     /// Time limits.
     pub limits: Limits,
 }
@@ -91,6 +97,18 @@ impl Vm {
             port.unwrap_or_default()
         )
     }
+}
+
+/// Where a VM's console is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Console {
+    /// A program and its arguments, whose output it is.
+    Command(Vec<String>),
+    /// A Unix socket that it can be read from.
+    Socket(PathBuf),
+    /// A file that it is written to.
+    File(PathBuf),
 }
 
 /// What is done about a host key that is not known. There is no way to have a
@@ -146,7 +164,7 @@ impl Limits {
             Stage::Lock | Stage::Facts | Stage::Unlock => Duration::from_secs(15),
             Stage::Connect | Stage::Health => Duration::from_secs(30),
             Stage::Prepare | Stage::Load | Stage::Unload => Duration::from_secs(MINUTE_S),
-            Stage::Collect => Duration::from_secs(5 * MINUTE_S),
+            Stage::Collect | Stage::Recover => Duration::from_secs(5 * MINUTE_S),
             Stage::Deploy | Stage::Setup => Duration::from_secs(10 * MINUTE_S),
             Stage::Build => Duration::from_secs(30 * MINUTE_S),
             Stage::Test => Duration::from_secs(60 * MINUTE_S),

@@ -13,7 +13,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{Deploy, HostKeys, Inventory, Limits, Vm, check};
+use super::{Console, Deploy, HostKeys, Inventory, Limits, Vm, check};
 use crate::event::Stage;
 
 /// Used where neither `[defaults]` nor the VM says so.
@@ -67,6 +67,8 @@ struct Settings {
     idle_limit: Option<Spanned<String>>,
     exporter: Option<Spanned<String>>,
     scrape_interval: Option<Spanned<String>>,
+    #[serde(default)]
+    expected_failures: Vec<Spanned<String>>,
 }
 
 /// The keys of a `[[vm]]`. Its own type, since serde can't flatten
@@ -95,6 +97,10 @@ struct RawVm {
     idle_limit: Option<Spanned<String>>,
     exporter: Option<Spanned<String>>,
     scrape_interval: Option<Spanned<String>>,
+    #[serde(default)]
+    expected_failures: Vec<Spanned<String>>,
+    console: Option<Spanned<Console>>,
+    reset: Option<Spanned<Vec<String>>>,
 }
 
 /// Read the inventory that `text` holds. `name` stands in messages; relative
@@ -210,6 +216,18 @@ impl Source<'_> {
                 Some(interval) => self.duration(interval)?,
             },
             deploy: vm.deploy.or(defaults.deploy),
+            expected_failures: defaults
+                .expected_failures
+                .iter()
+                .chain(&vm.expected_failures)
+                .map(|test| self.checked(test, check::test).map(str::to_owned))
+                .collect::<Result<_, _>>()?,
+            console: vm.console.map(|it| self.console(it)).transpose()?,
+            reset: vm
+                .reset
+                .as_ref()
+                .map(|it| self.argv(it.get_ref(), it.span()))
+                .transpose()?,
             limits: Limits {
                 stages: self.stage_limits(&defaults.limits, &vm.limits)?,
                 idle: match vm.idle_limit.as_ref().or(defaults.idle_limit.as_ref()) {
@@ -251,6 +269,25 @@ impl Source<'_> {
                 self.base.join(path)
             }
         }))
+    }
+
+    fn console(&self, console: Spanned<Console>) -> Result<Console, Box<Mistake>> {
+        let span = console.span();
+        Ok(match console.into_inner() {
+            Console::Command(argv) => Console::Command(self.argv(&argv, span)?),
+            Console::Socket(path) => Console::Socket(self.base.join(path)),
+            Console::File(path) => Console::File(self.base.join(path)),
+        })
+    }
+
+    fn argv(&self, argv: &[String], span: Range<usize>) -> Result<Vec<String>, Box<Mistake>> {
+        match argv.first() {
+            Some(program) if !program.is_empty() => Ok(argv.to_vec()),
+            _ => Err(self.mistake(
+                "a command is a list of a program and its arguments".into(),
+                vec![(span, "this one")],
+            )),
+        }
     }
 
     fn env(

@@ -45,7 +45,7 @@ impl Pipeline {
         };
         let mut folders = vec![Folder {
             there: self.place.output(),
-            here: self.shared.artifacts.join("vms").join(&self.vm.name),
+            here: self.folder(),
             depth: 0,
         }];
         while let Some(folder) = folders.pop() {

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Stage `connect`: an SSH connection over which a command was seen to run, to
-//! a system that is known here. The only stage that is tried again, and only
-//! for trouble of the link.
+//! a system that is known here. It is tried again for trouble of the link.
 
-use std::time::Duration;
+use tokio::time::timeout;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::time::{sleep, timeout};
-
+use super::again::pauses;
 use super::{Failure, Pipeline};
 use crate::event::Stage;
 use crate::inventory::Vm;
 use crate::ssh::{Connection, ControlDir, Trouble};
-
-/// Pause before the second attempt; it doubles from attempt to attempt.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A VM that answers.
 #[derive(Debug)]
@@ -45,31 +37,20 @@ impl System {
 
 impl Pipeline {
     pub(super) async fn connect(&self) -> Result<Machine, Failure> {
-        let mut pauses = ExponentialBuilder::new()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_max_times(self.shared.retries)
-            .with_jitter()
-            .build();
-        let mut attempt = 1;
+        let mut pauses = pauses(self.shared.retries);
         loop {
             let work = self.local_work().await?;
-            let started = self.stage_started(Stage::Connect, attempt).await;
+            let begun = self.stage_started(Stage::Connect).await;
             let opened = self.shared.stop.unless(self.open()).await;
             drop(work);
             let failure = opened.as_ref().err();
             let pause = failure.filter(|f| f.can_pass).and_then(|_| pauses.next());
-            self.stage_finished(Stage::Connect, attempt, started, failure, pause.is_some())
-                .await;
+            self.stage_finished(begun, failure, pause.is_some()).await;
             let Some(pause) = pause else {
-                return opened;
+                // It was tried again as often as it may.
+                return opened.map_err(Failure::lasting);
             };
-            let paused = async {
-                sleep(pause).await;
-                Ok(())
-            };
-            self.shared.stop.unless(paused).await?;
-            attempt += 1;
+            self.paused(pause).await?;
         }
     }
 

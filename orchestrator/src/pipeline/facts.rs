@@ -8,6 +8,7 @@ use crate::event::{Body, Facts};
 impl Pipeline {
     pub(super) async fn facts(&self, machine: &Machine) -> Result<Facts, Failure> {
         let facts = learn(machine).await?;
+        self.progress().boot_id = Some(facts.boot_id.clone());
         self.record(Body::Facts {
             vm: self.vm.name.clone(),
             facts: facts.clone(),

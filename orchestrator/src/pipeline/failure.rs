@@ -68,6 +68,13 @@ impl Failure {
         )
     }
 
+    /// The same, not to be tried again.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.can_pass = false;
+        self
+    }
+
     /// The same in other words.
     #[must_use]
     pub fn say(mut self, what: String) -> Self {
@@ -87,11 +94,14 @@ impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         let tried = error.tried().to_owned();
         if matches!(error, RemoteError::Lost { .. }) {
-            return Self::lost(
-                error.to_string(),
-                tried,
-                "see whether the VM is still up, and what its console says",
-            );
+            return Self {
+                can_pass: true,
+                ..Self::lost(
+                    error.to_string(),
+                    tried,
+                    "see whether the VM is still up, and what its console says",
+                )
+            };
         }
         Self::infrastructure(error.to_string(), tried, "")
     }

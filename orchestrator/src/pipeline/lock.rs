@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
 
 use super::connect::{Machine, System};
+use super::terminate::terminate;
 use super::{Failure, Pipeline};
 use crate::ssh::remote::{Handle, Process, beginning, last_line};
 use crate::ssh::{Connection, Exit, RemoteError};
@@ -57,6 +58,11 @@ impl Pipeline {
         loop {
             match self.try_lock(machine).await? {
                 Ok(lock) => return Ok(lock),
+                // By a connection that is lost here, which the VM's sshd has
+                // not noticed yet.
+                Err(holder) if holder == self.shared.holder => {
+                    terminate(connection, &self.place.lock_keeper()).await?;
+                }
                 // The connection of this run's orchestrator that was killed
                 // ends soon; the stage's limit bounds the waiting.
                 Err(holder) if self.resumed.is_some() && self.is_own(&holder) => {

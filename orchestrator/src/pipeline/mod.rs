@@ -7,12 +7,16 @@
 //! Invariant: whatever was begun on a VM is undone while its connection stands,
 //! whatever happened in between: each clean-up stage follows its counterpart.
 
+mod aftermath;
+mod again;
 mod collect;
 mod connect;
+mod console;
 mod deploy;
 mod facts;
 mod failure;
 mod health;
+mod known;
 mod lines;
 mod live;
 mod load;
@@ -25,8 +29,9 @@ mod terminate;
 mod test;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Semaphore;
@@ -40,12 +45,13 @@ pub(crate) use health::{Check, Finding, Grade, examine};
 pub use live::Live;
 pub use stop::{Stop, StopReason};
 
-use crate::event::{Body, PlannedTarget, Stage, VmOutcome};
+use crate::event::{Body, PlannedTarget, Stage};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
 use crate::ssh::{Connection, ControlDir};
 use load::Loaded;
 use place::{Place, Programs};
+use test::Verdict;
 
 /// What all pipelines of a run have in common.
 #[derive(Debug)]
@@ -72,6 +78,10 @@ pub struct Shared {
     pub artifacts: PathBuf,
     /// How often trouble of the link is tried again.
     pub retries: usize,
+    /// How often a target in which tests failed is run again.
+    pub retry_tests: u32,
+    /// Whether a VM that is lost or has panicked is reset.
+    pub recover: bool,
     /// Whether a failure anywhere ends the run.
     pub fail_fast: bool,
     /// Bounds the work on this side: connecting and moving files.
@@ -84,8 +94,24 @@ pub struct Pipeline {
     vm: Vm,
     shared: Arc<Shared>,
     place: Place,
+    progress: Mutex<Progress>,
     /// Of a run that was cut off on this VM: what is missing there.
     resumed: Option<Missing>,
+}
+
+/// How far a VM is, over all its attempts.
+#[derive(Debug, Default)]
+struct Progress {
+    /// How often each stage was begun.
+    attempts: BTreeMap<Stage, u32>,
+    /// The target that is run next, by its place in the plan.
+    next_target: usize,
+    /// How often all may still be begun again.
+    restarts_left: usize,
+    /// Whether the last connection ended by itself.
+    link_lost: bool,
+    /// The boot that it was last seen in.
+    boot_id: Option<String>,
 }
 
 /// What a run that was cut off has still to do on a VM.
@@ -103,10 +129,15 @@ impl Pipeline {
     #[must_use]
     pub fn new(vm: Vm, shared: Arc<Shared>) -> Self {
         let place = Place::new(&vm.dir, &shared.run);
+        let progress = Progress {
+            restarts_left: shared.retries,
+            ..Progress::default()
+        };
         Self {
             vm,
             shared,
             place,
+            progress: Mutex::new(progress),
             resumed: None,
         }
     }
@@ -128,53 +159,53 @@ impl Pipeline {
         }
     }
 
-    /// Do all of it. How it ended is the last event of this VM.
-    pub async fn drive(self) {
-        let started = Instant::now();
-        let (outcome, cause) = match self.on_the_machine().await {
-            Ok(true) => (VmOutcome::Passed, None),
-            Ok(false) => (VmOutcome::Failed, None),
-            Err(failure) => (failure.outcome, Some(failure.cause)),
-        };
-        self.record(Body::VmFinished {
-            vm: self.vm.name.clone(),
-            outcome,
-            cause,
-            duration_s: started.elapsed().as_secs_f64(),
-        })
-        .await;
-        if self.shared.fail_fast && outcome != VmOutcome::Passed {
-            self.shared.stop.request(StopReason::FailFast);
-        }
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Nothing panics while it is held.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether all tests passed.
-    async fn on_the_machine(&self) -> Result<bool, Failure> {
+    /// The VM's folder in the run's.
+    fn folder(&self) -> PathBuf {
+        self.shared.artifacts.join("vms").join(&self.vm.name)
+    }
+
+    /// Once through all stages.
+    async fn on_the_machine(&self) -> Result<Verdict, Failure> {
+        self.progress().link_lost = false;
         let machine = self.connect().await?;
         let worked = self.locked(&machine).await;
+        self.progress().link_lost = machine.connection.is_lost();
         machine.connection.close().await;
         worked
     }
 
-    async fn locked(&self, machine: &Machine) -> Result<bool, Failure> {
+    async fn locked(&self, machine: &Machine) -> Result<Verdict, Failure> {
         let lock = self.stage(Stage::Lock, self.lock(machine)).await?;
-        let worked = self.in_place(machine).await;
+        let worked = Box::pin(self.in_place(machine)).await;
         let released = self.clean_up(machine, Stage::Unlock, lock.release()).await;
-        worked.and_then(|passed| released.map(|_| passed))
+        let verdict = worked.and_then(|verdict| released.map(|_| verdict))?;
+        if machine.connection.is_lost() {
+            // Something was not cleaned up, and nobody said so yet.
+            let words = machine.connection.lost().await;
+            let what = format!("the connection was lost: {words}");
+            let advice = "the next run on it cleans it up";
+            return Err(Failure::lost(what, "clean up after the tests", advice));
+        }
+        Ok(verdict)
     }
 
-    async fn in_place(&self, machine: &Machine) -> Result<bool, Failure> {
+    async fn in_place(&self, machine: &Machine) -> Result<Verdict, Failure> {
         let facts = self.stage(Stage::Facts, self.facts(machine)).await?;
-        self.stage(Stage::Health, self.health(machine, &facts))
+        self.stage(Stage::Health, Box::pin(self.health(machine, &facts)))
             .await?;
         self.stage(Stage::Prepare, self.prepare(&machine.connection))
             .await?;
-        let programs = self.deployed(machine, &facts).await?;
-        self.loaded(machine, &programs).await
+        let programs = Box::pin(self.deployed(machine, &facts)).await?;
+        Box::pin(self.loaded(machine, &programs)).await
     }
 
     /// Load, test, unload; without `load` where no target uses the device.
-    async fn loaded(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
+    async fn loaded(&self, machine: &Machine, programs: &Programs) -> Result<Verdict, Failure> {
         if !self.needs_device() {
             return self.tested(machine, programs).await;
         }
@@ -188,7 +219,7 @@ impl Pipeline {
         };
         let unloading = self.unload(machine, loaded);
         let unloaded = self.clean_up(machine, Stage::Unload, unloading).await;
-        worked.and_then(|passed| unloaded.map(|_| passed))
+        worked.and_then(|verdict| unloaded.map(|_| verdict))
     }
 
     fn needs_device(&self) -> bool {
@@ -198,8 +229,8 @@ impl Pipeline {
 
     /// Test, and fetch what that left before an unloading can bring the machine
     /// down.
-    async fn tested(&self, machine: &Machine, programs: &Programs) -> Result<bool, Failure> {
-        let worked = self.test(machine, programs).await;
+    async fn tested(&self, machine: &Machine, programs: &Programs) -> Result<Verdict, Failure> {
+        let worked = Box::pin(self.test(machine, programs)).await;
         self.collected(machine).await;
         worked
     }
@@ -256,36 +287,40 @@ impl Pipeline {
         stage: Stage,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let started = self.stage_started(stage, 1).await;
+        let begun = self.stage_started(stage).await;
         let done = work.await;
-        let cause = done.as_ref().err();
-        self.stage_finished(stage, 1, started, cause, false).await;
+        let failure = done.as_ref().err();
+        let will_retry = failure.is_some_and(|failure| self.begins_again_after(failure));
+        self.stage_finished(begun, failure, will_retry).await;
         done
     }
 
-    async fn stage_started(&self, stage: Stage, attempt: u32) -> Instant {
+    async fn stage_started(&self, stage: Stage) -> Begun {
+        let attempt = {
+            let mut progress = self.progress();
+            let attempts = progress.attempts.entry(stage).or_default();
+            *attempts += 1;
+            *attempts
+        };
         self.record(Body::StageStarted {
             vm: self.vm.name.clone(),
             stage,
             attempt,
         })
         .await;
-        Instant::now()
-    }
-
-    async fn stage_finished(
-        &self,
-        stage: Stage,
-        attempt: u32,
-        started: Instant,
-        failure: Option<&Failure>,
-        will_retry: bool,
-    ) {
-        self.record(Body::StageFinished {
-            vm: self.vm.name.clone(),
+        Begun {
             stage,
             attempt,
-            duration_s: started.elapsed().as_secs_f64(),
+            at: Instant::now(),
+        }
+    }
+
+    async fn stage_finished(&self, begun: Begun, failure: Option<&Failure>, will_retry: bool) {
+        self.record(Body::StageFinished {
+            vm: self.vm.name.clone(),
+            stage: begun.stage,
+            attempt: begun.attempt,
+            duration_s: begun.at.elapsed().as_secs_f64(),
             cause: failure.map(|failure| failure.cause.clone()),
             will_retry,
         })
@@ -314,6 +349,13 @@ impl Pipeline {
             })
             .await
     }
+}
+
+/// An attempt at a stage.
+struct Begun {
+    stage: Stage,
+    attempt: u32,
+    at: Instant,
 }
 
 /// Open `machine`'s file transfer and give its errors their meaning.

@@ -156,6 +156,16 @@ impl Place {
         self.daemon_of("[^/]+")
     }
 
+    /// The process that keeps the lock.
+    #[must_use]
+    pub(super) fn lock_keeper(&self) -> Pattern {
+        let gone = format!("{}/(lock)\\.holder", escape(&self.dir));
+        Pattern {
+            asked: format!("tee {gone}"),
+            gone,
+        }
+    }
+
     /// Any run's build of the source tree.
     #[must_use]
     pub(super) fn builder(&self) -> Pattern {

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_stream::{Stream, StreamExt};
 
 use super::connect::Machine;
+use super::known::Known;
 use super::lines::{self, Line};
 use super::place::Programs;
 use super::scraping::Scraping;
@@ -35,38 +36,104 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// The category that needs no flag.
 const ALL: &str = "all";
 
+/// What tests said, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// All passed, or were skipped.
+    Passed,
+    /// Those that failed are expected to.
+    ExpectedFailure,
+    /// Some failed, and passed when their target was run again.
+    Flaky,
+    /// Some failed.
+    Failed,
+}
+
+impl Verdict {
+    /// Of a VM whose tests decide.
+    pub(super) fn outcome(self) -> VmOutcome {
+        match self {
+            Self::Passed => VmOutcome::Passed,
+            Self::ExpectedFailure => VmOutcome::ExpectedFailure,
+            Self::Flaky => VmOutcome::Flaky,
+            Self::Failed => VmOutcome::Failed,
+        }
+    }
+}
+
 impl Pipeline {
-    /// Whether all tests of all targets passed.
+    /// Run the targets that were not begun yet.
     pub(super) async fn test(
         &self,
         machine: &Machine,
         programs: &Programs,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Verdict, Failure> {
         let stop = &self.shared.stop;
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let resumed = self.resumed.as_ref();
-            let mut passed = resumed.is_none_or(|missing| missing.passed_before);
-            for target in self.targets() {
+            let passed_before = self.resumed.as_ref().is_none_or(|m| m.passed_before);
+            let mut verdict = if passed_before {
+                Verdict::Passed
+            } else {
+                Verdict::Failed
+            };
+            while let Some(target) = self.next_target() {
                 if let Some(reason) = stop.reason() {
                     return Err(reason.into());
                 }
-                passed &= self
-                    .run_target(&machine.connection, programs, target)
-                    .await?;
-                if self.shared.fail_fast && !passed {
+                let said = self.tried_again(&machine.connection, programs, target);
+                verdict = verdict.max(said.await?);
+                if self.shared.fail_fast && verdict == Verdict::Failed {
                     stop.request(StopReason::FailFast);
                     break;
                 }
             }
-            Ok(passed)
+            Ok(verdict)
         });
-        let passed = tested.await;
+        let verdict = tested.await;
         if let Some(scraping) = scraping {
             scraping.end().await;
         }
-        passed
+        verdict
+    }
+
+    /// The target whose turn it is; it counts as begun from now on.
+    fn next_target(&self) -> Option<&PlannedTarget> {
+        let mut progress = self.progress();
+        let target = self.targets().get(progress.next_target)?;
+        progress.next_target += 1;
+        Some(target)
+    }
+
+    /// Run `target`, and again while tests fail in it and it may be.
+    async fn tried_again(
+        &self,
+        connection: &Connection,
+        programs: &Programs,
+        target: &PlannedTarget,
+    ) -> Result<Verdict, Failure> {
+        let mut attempt = 1;
+        loop {
+            let run = self.run_target(connection, programs, target, attempt);
+            let verdict = Box::pin(run).await?;
+            let is_over = attempt > self.shared.retry_tests || self.shared.stop.reason().is_some();
+            match verdict {
+                Verdict::Failed if !is_over => {}
+                // Never silently as passed.
+                Verdict::Passed | Verdict::ExpectedFailure if attempt > 1 => {
+                    return Ok(Verdict::Flaky);
+                }
+                verdict => return Ok(verdict),
+            }
+            attempt += 1;
+            self.record(Body::TargetRetried {
+                vm: self.vm.name.clone(),
+                target: target.target.clone(),
+                attempt,
+            })
+            .await;
+        }
     }
 
     async fn run_target(
@@ -74,8 +141,9 @@ impl Pipeline {
         connection: &Connection,
         programs: &Programs,
         target: &PlannedTarget,
-    ) -> Result<bool, Failure> {
-        let argv = self.harness_argv(programs, target);
+        attempt: u32,
+    ) -> Result<Verdict, Failure> {
+        let argv = self.harness_argv(programs, target, attempt);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let tried = format!("run {}", target.target);
         let Process {
@@ -100,6 +168,7 @@ impl Pipeline {
             last_complaint: String::new(),
             connection,
             scraping: None,
+            known: Known::new(&self.vm.expected_failures),
         };
         let followed = self.followed(connection, &mut follower).await;
         let Follower {
@@ -107,6 +176,7 @@ impl Pipeline {
             last_error,
             last_complaint,
             scraping,
+            known,
             ..
         } = follower;
         if let Some(scraping) = scraping {
@@ -128,7 +198,11 @@ impl Pipeline {
                     ));
                 };
                 let exit = exit.map_err(|error| of_target(error, &tried))?;
-                verdict(decoder.finish(), exit, last_words, &tried)
+                let passed = verdict(decoder.finish(), exit, last_words, &tried)?;
+                for line in known.to_be_told(target) {
+                    self.output(Stage::Test, line).await;
+                }
+                Ok(known.verdict(passed))
             }
             Err(failure) => {
                 if !connection.is_lost() {
@@ -176,7 +250,16 @@ impl Pipeline {
         self.vm.limits.stage(Stage::Test) + self.shared.live.soak_of(target)
     }
 
-    fn harness_argv(&self, programs: &Programs, target: &PlannedTarget) -> Vec<String> {
+    fn harness_argv(
+        &self,
+        programs: &Programs,
+        target: &PlannedTarget,
+        attempt: u32,
+    ) -> Vec<String> {
+        let mut output = format!("{}/{}", self.place.output(), target.target);
+        if attempt > 1 {
+            output += &format!(".{attempt}");
+        }
         let limit = self.limit(&target.target) + BACKSTOP;
         let mut argv = vec![
             "timeout".to_owned(),
@@ -198,10 +281,7 @@ impl Pipeline {
             ("--tcp-echo", &programs.path("tcp-echo")),
             ("--exporter", &programs.path("tcpstats-exporter")),
             ("--kmod-src", &programs.kmod_src),
-            (
-                "--output-dir",
-                &format!("{}/{}", self.place.output(), target.target),
-            ),
+            ("--output-dir", &output),
         ] {
             argv.push(flag.to_owned());
             argv.push(value.to_owned());
@@ -231,6 +311,7 @@ struct Follower<'a, S> {
     connection: &'a Connection,
     /// Of the exporter that it has named last.
     scraping: Option<Scraping>,
+    known: Known<'a>,
 }
 
 impl<S: Stream<Item = Line>> Follower<'_, S> {
@@ -281,6 +362,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                         level: Level::Error,
                         message,
                     } => self.last_error.clone_from(message),
+                    protocol::Body::TestFinished(test) => self.known.take(test),
                     protocol::Body::Exporter { address } => self.scrape(address).await,
                     _ => {}
                 }

@@ -9,7 +9,7 @@ use super::View;
 use super::benchmarks;
 use super::state::{RunState, Tally, VmState};
 use super::text::{self, FULL, Paint, Room, Tone, printable, seconds};
-use crate::event::{Body, Event, Plan, ScrapeReason};
+use crate::event::{Body, ConsoleKind, Event, Plan, ScrapeReason};
 
 /// Prints a line for each event that says something new of a run.
 #[derive(Debug)]
@@ -63,6 +63,12 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             (vm, printable(&said).into_owned())
         }
         Body::Harness { vm, event, .. } => (vm, harness(paint, state, vm, &event.body)?),
+        Body::Console { vm, kind, lines } => (vm, console(paint, *kind, lines)),
+        Body::TargetRetried {
+            vm,
+            target,
+            attempt,
+        } => (vm, target_retried(target, *attempt)),
         Body::VmFinished { vm, outcome, .. } => {
             let vm_state = state.vm(vm)?;
             let end = vm_state.end()?;
@@ -117,6 +123,26 @@ pub(super) fn interrupted(signal: &str, forced: bool) -> String {
     } else {
         format!("{signal}: cleaning up; once more ends at once")
     }
+}
+
+/// What a kernel in trouble said: its first line.
+pub(super) fn console(paint: Paint, kind: ConsoleKind, lines: &[String]) -> String {
+    let tone = if kind.is_crash() {
+        Tone::Bad
+    } else {
+        Tone::Warn
+    };
+    let head = paint.text(tone, format_args!("console, {}", kind.as_str()));
+    let first = lines.first().map_or("", String::as_str);
+    format!("{head}: {}", printable(first))
+}
+
+/// That a target is run once more.
+pub(super) fn target_retried(target: &str, attempt: u32) -> String {
+    format!(
+        "{} failed and is run again, attempt {attempt}",
+        printable(target)
+    )
 }
 
 /// What a VM's log line looks like; `None` below a warning.

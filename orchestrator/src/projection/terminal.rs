@@ -286,6 +286,18 @@ impl Terminal {
                     self.print(&format!("{vm}: {line}"));
                 }
             }
+            Body::Console { vm, kind, lines } => {
+                let said = plain::console(self.paint, *kind, lines);
+                self.print(&format!("{vm}: {said}"));
+            }
+            Body::TargetRetried {
+                vm,
+                target,
+                attempt,
+            } => {
+                let said = plain::target_retried(target, *attempt);
+                self.print(&format!("{vm}: {said}"));
+            }
             Body::Harness { vm, event, .. } => self.tell_harness(state, vm, &event.body),
             Body::VmFinished { vm, outcome, .. } => {
                 let tested = outcome.is_of_tests();
@@ -344,6 +356,8 @@ impl View for Terminal {
             | Body::Scraped { .. }
             | Body::ScrapeFailed { .. }
             | Body::Output { .. }
+            | Body::Console { .. }
+            | Body::TargetRetried { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => None,
         };

@@ -93,9 +93,10 @@ impl Tone {
     #[must_use]
     pub fn of(outcome: VmOutcome) -> Self {
         match outcome {
-            VmOutcome::Passed => Self::Good,
-            VmOutcome::Failed => Self::Bad,
-            VmOutcome::TimedOut
+            VmOutcome::Passed | VmOutcome::ExpectedFailure => Self::Good,
+            VmOutcome::Failed | VmOutcome::Crashed => Self::Bad,
+            VmOutcome::Flaky
+            | VmOutcome::TimedOut
             | VmOutcome::Hung
             | VmOutcome::Lost
             | VmOutcome::Infrastructure
@@ -265,6 +266,7 @@ pub fn end_line(end: &VmEnd) -> String {
 pub fn outcome(outcome: VmOutcome) -> &'static str {
     match outcome {
         VmOutcome::TimedOut => "timed out",
+        VmOutcome::ExpectedFailure => "expected failure",
         other => other.as_str(),
     }
 }

@@ -62,9 +62,15 @@ pub(crate) struct Driving {
     /// The longest that a whole run may take, as in 90s or 1h 30m
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     timeout: Option<Duration>,
-    /// How often connecting is tried again where that can help
+    /// How often trouble of the link is tried again: connecting, and all before the tests
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: usize,
+    /// How often a target is run again in which tests failed; those that pass then are flaky
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry_tests: u32,
+    /// Reset a VM that is lost or has panicked, and run the targets that are left
+    #[arg(long)]
+    recover: bool,
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
@@ -148,6 +154,8 @@ impl Driving {
             source: self.source.clone(),
             live: self.live(),
             retries: self.retries,
+            retry_tests: self.retry_tests,
+            recover: self.recover,
             fail_fast,
             jobs: self.jobs,
             timeout: self.timeout,

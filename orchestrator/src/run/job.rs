@@ -34,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) live: Live,
     /// How often trouble of the link is tried again.
     pub(crate) retries: usize,
+    /// How often a target in which tests failed is run again.
+    pub(crate) retry_tests: u32,
+    /// Whether a VM that is lost or has panicked is reset.
+    pub(crate) recover: bool,
     /// Whether a failure anywhere ends the run.
     pub(crate) fail_fast: bool,
     /// How many VMs may be connected to or moving files at once.
@@ -121,6 +125,8 @@ impl Job {
             source: self.settings.source,
             artifacts: self.folder,
             retries: self.settings.retries,
+            retry_tests: self.settings.retry_tests,
+            recover: self.settings.recover,
             fail_fast: self.settings.fail_fast,
             local_work: Semaphore::new(self.settings.jobs),
             run: self.run,

@@ -30,16 +30,21 @@ fn repository() -> &'static Path {
 }
 
 /// A lab, and a place for what runs over it need and leave.
-struct Whole {
-    lab: TestLab,
-    hosts: Vec<Host>,
+pub(crate) struct Whole {
+    pub(crate) lab: TestLab,
+    pub(crate) hosts: Vec<Host>,
     scratch: tempfile::TempDir,
 }
 
 impl Whole {
     fn up() -> Self {
+        Self::of(3)
+    }
+
+    /// A new lab of `count` hosts.
+    pub(crate) fn of(count: usize) -> Self {
         let lab = TestLab::new();
-        let hosts = lab.up(3);
+        let hosts = lab.up(count);
         Self::over(lab, hosts)
     }
 
@@ -70,12 +75,12 @@ impl Whole {
         }
     }
 
-    fn runs_dir(&self) -> PathBuf {
+    pub(crate) fn runs_dir(&self) -> PathBuf {
         self.scratch.path().join("runs")
     }
 
     /// `run --all-vms ARGUMENTS`, not started yet.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(ORCHESTRATOR);
         command
             .args(["run", "--all-vms", "--listen", "127.0.0.1:0"])
@@ -125,13 +130,13 @@ impl Whole {
         tests
     }
 
-    fn tests_of(&self, vm: &str, outcome: Outcome) -> Vec<String> {
+    pub(crate) fn tests_of(&self, vm: &str, outcome: Outcome) -> Vec<String> {
         let mut tests = self.tests();
         tests.remove(&(vm.to_owned(), outcome)).unwrap_or_default()
     }
 
     /// How each VM ended, with its cause in words.
-    fn ends(&self) -> BTreeMap<String, (VmOutcome, String)> {
+    pub(crate) fn ends(&self) -> BTreeMap<String, (VmOutcome, String)> {
         let events = self.events().into_iter();
         events
             .filter_map(|body| match body {
@@ -146,7 +151,7 @@ impl Whole {
             .collect()
     }
 
-    fn assert_all_passed(&self, host: &Host) {
+    pub(crate) fn assert_all_passed(&self, host: &Host) {
         assert_eq!(
             self.tests_of(&host.name, Outcome::Failed),
             Vec::<String>::new()
@@ -162,7 +167,7 @@ impl Whole {
     }
 
     /// Demand that a host runs nothing but what the lab gave it.
-    fn assert_nothing_left_on(&self, host: &Host, daemons: &[&str]) {
+    pub(crate) fn assert_nothing_left_on(&self, host: &Host, daemons: &[&str]) {
         let ps = self.lab.exec(host, &["ps", "-eo", "comm="]);
         let mut running: Vec<_> = stdout(&ps).lines().map(str::to_owned).collect();
         running.sort();

@@ -10,8 +10,12 @@
     reason = "a test that can't go on fails, and helpers of tests are tests"
 )]
 
+mod again;
+mod bounds;
 mod build;
 mod connect;
+mod console;
+mod cut;
 mod deploy;
 mod doctor;
 mod fixture;
@@ -21,5 +25,6 @@ mod scrape;
 mod serve;
 mod stop;
 mod stream;
+mod table;
 mod usage;
 mod whole;

@@ -257,6 +257,8 @@ impl View for Counting {
             | Body::Facts { .. }
             | Body::Harness { .. }
             | Body::Output { .. }
+            | Body::Console { .. }
+            | Body::TargetRetried { .. }
             | Body::VmFinished { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}

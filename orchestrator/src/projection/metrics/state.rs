@@ -173,7 +173,9 @@ fn info(vm: &VmState) -> Sample<3> {
 /// `None` before the first attempt to connect has ended.
 fn up(vm: &VmState) -> Option<Sample<1>> {
     let connected = vm.stages.get(&Stage::Connect)?.succeeded?;
-    let lost = vm.end().is_some_and(|end| end.outcome == VmOutcome::Lost);
+    let lost = vm
+        .end()
+        .is_some_and(|end| matches!(end.outcome, VmOutcome::Lost | VmOutcome::Crashed));
     Some(Sample {
         labels: [vm.name().to_owned()],
         value: truth(connected && !lost),

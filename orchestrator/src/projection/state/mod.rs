@@ -94,6 +94,13 @@ impl RunState {
             Body::Scraped { vm, samples, .. } => self.vm_mut(vm).scraped(event.time, samples),
             Body::ScrapeFailed { vm, reason, .. } => self.vm_mut(vm).scrape_failed(*reason),
             Body::Output { vm, line, .. } => self.vm_mut(vm).keep_line(line),
+            Body::Console { vm, lines, .. } => {
+                let vm = self.vm_mut(vm);
+                lines
+                    .iter()
+                    .take(KEPT_LINES)
+                    .for_each(|line| vm.keep_line(line));
+            }
             Body::VmFinished {
                 vm,
                 outcome,
@@ -108,7 +115,7 @@ impl RunState {
             }),
             Body::Interrupted { signal, forced } => self.interrupt(signal, *forced),
             Body::RunFinished { duration_s } => self.duration_s = Some(*duration_s),
-            Body::Unknown => {}
+            Body::TargetRetried { .. } | Body::Unknown => {}
         }
     }
 
@@ -137,12 +144,15 @@ impl RunState {
         let mut failed = 0;
         for vm in &self.vms {
             match vm.end().map(|end| end.outcome) {
-                Some(VmOutcome::Passed) => passed += 1,
+                Some(VmOutcome::Passed | VmOutcome::ExpectedFailure | VmOutcome::Flaky) => {
+                    passed += 1;
+                }
                 Some(VmOutcome::Failed) => failed += 1,
                 Some(VmOutcome::Cancelled) => {}
                 Some(
                     VmOutcome::TimedOut
                     | VmOutcome::Hung
+                    | VmOutcome::Crashed
                     | VmOutcome::Lost
                     | VmOutcome::Infrastructure,
                 )

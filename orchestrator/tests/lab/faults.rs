@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Faults that are really made on hosts while their tests run, all in one run:
+//! each host ends as what happened to it, and the one without a fault passes.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use orchestrator::event::VmOutcome;
+use protocol::Outcome;
+
+use crate::bed::{Host, TestLab, code, stderr, stdout, wait_until};
+use crate::whole::Whole;
+
+/// What is done to a host, by its place in the lab.
+mod host {
+    pub(super) const LINK_DOWN: usize = 0;
+    pub(super) const SSHD_FROZEN: usize = 1;
+    pub(super) const DISK_FULL: usize = 2;
+    pub(super) const BINARY_KILLED: usize = 3;
+    pub(super) const BINARY_FROZEN: usize = 4;
+    pub(super) const REBOOTED: usize = 5;
+    pub(super) const WELL: usize = 6;
+    pub(super) const COUNT: usize = 7;
+}
+
+/// Set the machine's end of a host's link `up` or `down`.
+fn set_link(host: &Host, state: &str) {
+    let number = host
+        .name
+        .trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let lab = host.name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let link = format!("tcps-{lab}-{number}");
+    let set = Command::new("ip")
+        .args(["link", "set", "dev", &link, state])
+        .status();
+    assert!(set.unwrap().success(), "{link}");
+}
+
+fn done(lab: &TestLab, host: &Host, words: &[&str]) {
+    let output = lab.exec(host, words);
+    assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
+}
+
+/// Make each fault as soon as its host has passed a test.
+fn make_faults(whole: &Whole) {
+    let (lab, hosts) = (&whole.lab, &whole.hosts);
+    for (at, host) in hosts.iter().enumerate() {
+        if at == host::DISK_FULL {
+            continue;
+        }
+        wait_until("the host has passed its first test", || {
+            !whole.tests_of(&host.name, Outcome::Passed).is_empty()
+        });
+        let signal = match at {
+            host::SSHD_FROZEN => ["pkill", "-STOP", "sshd"],
+            host::BINARY_KILLED => ["pkill", "-KILL", "kmod-integratio"],
+            host::BINARY_FROZEN => ["pkill", "-STOP", "kmod-integratio"],
+            host::LINK_DOWN => {
+                set_link(host, "down");
+                continue;
+            }
+            host::REBOOTED => {
+                let boot = "echo 11111111-2222-3333-4444-555555555555 >/tmp/boot && \
+                            mount --bind /tmp/boot /proc/sys/kernel/random/boot_id && \
+                            pkill -KILL -f 'sshd[:] root'";
+                done(lab, host, &["sh", "-c", boot]);
+                continue;
+            }
+            _ => continue,
+        };
+        done(lab, host, &signal);
+    }
+}
+
+fn undo_faults(whole: &Whole) {
+    let (lab, hosts) = (&whole.lab, &whole.hosts);
+    set_link(&hosts[host::LINK_DOWN], "up");
+    done(lab, &hosts[host::SSHD_FROZEN], &["pkill", "-CONT", "sshd"]);
+    done(lab, &hosts[host::DISK_FULL], &["rm", "/root/ballast"]);
+}
+
+fn run(whole: &Whole, arguments: &[&str]) -> Output {
+    whole.command(arguments).output().unwrap()
+}
+
+#[test]
+fn each_fault_is_told_as_what_it_is_and_the_next_run_passes() {
+    let whole = Whole::of(host::COUNT);
+    let ballast = [
+        "dd",
+        "if=/dev/zero",
+        "of=/root/ballast",
+        "bs=1M",
+        "count=400",
+    ];
+    done(&whole.lab, &whole.hosts[host::DISK_FULL], &ballast);
+    let inventory = whole.lab.dir().join("vms.toml");
+    let text = fs::read_to_string(&inventory).unwrap();
+    // A VM that says nothing for long is frozen; one that can't be reached is
+    // not waited for as long as usual.
+    let frozen = format!("name = {:?}\n", whole.hosts[host::BINARY_FROZEN].name);
+    let text = text
+        .replacen("[[vm]]", "[defaults.limits]\nconnect = \"8s\"\n\n[[vm]]", 1)
+        .replace(&frozen, &format!("{frozen}idle_limit = \"4s\"\n"));
+    fs::write(&inventory, text).unwrap();
+
+    let first = whole
+        .command(&["--retries", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    make_faults(&whole);
+    let first = first.wait_with_output().unwrap();
+    assert_eq!(code(&first), 3, "{}{}", stdout(&first), stderr(&first));
+
+    let ends = whole.ends();
+    let end = |at: usize| &ends[&whole.hosts[at].name];
+    for (at, outcome, cause) in [
+        (host::LINK_DOWN, VmOutcome::Lost, "not responding"),
+        (host::SSHD_FROZEN, VmOutcome::Lost, "not responding"),
+        (
+            host::DISK_FULL,
+            VmOutcome::Infrastructure,
+            "128 MiB are needed",
+        ),
+        (host::BINARY_KILLED, VmOutcome::Lost, "killed by"),
+        (host::BINARY_FROZEN, VmOutcome::Hung, "said nothing for 4s"),
+        (
+            host::REBOOTED,
+            VmOutcome::Lost,
+            "the VM has rebooted meanwhile",
+        ),
+        (host::WELL, VmOutcome::Passed, ""),
+    ] {
+        let (found, words) = end(at);
+        assert_eq!(*found, outcome, "host {at}: {words}");
+        assert!(words.contains(cause), "host {at}: {words}");
+    }
+    whole.assert_all_passed(&whole.hosts[host::WELL]);
+    for at in [
+        host::DISK_FULL,
+        host::BINARY_KILLED,
+        host::BINARY_FROZEN,
+        host::WELL,
+    ] {
+        whole.assert_nothing_left_on(&whole.hosts[at], &["sshd", "tcpstatsd"]);
+    }
+
+    undo_faults(&whole);
+    fs::remove_dir_all(whole.runs_dir()).unwrap();
+    let second = run(&whole, &["--category", "A"]);
+    assert_eq!(code(&second), 0, "{}{}", stdout(&second), stderr(&second));
+    for host in &whole.hosts {
+        whole.assert_nothing_left_on(host, &["sshd", "tcpstatsd"]);
+    }
+}
+
+#[test]
+fn a_host_that_is_too_full_for_the_programs_says_how_full() {
+    let whole = Whole::of(1);
+    let host = &whole.hosts[0];
+    // Room enough when the health check asks, and none any more afterwards.
+    let df = "#!/bin/sh\nif [ \"$3\" = -- ]; then\n\techo heading\n\t\
+              echo tmpfs 900000 1 900000 1% /root\nelse\n\texec /tmp/df \"$@\"\nfi\n";
+    let small = "mkdir -p /root/tcpstats-reader && \
+                 mount -t tmpfs -o size=2m small /root/tcpstats-reader && \
+                 cp /usr/bin/df /tmp/df && printf %s \"$1\" >/tmp/new && chmod 755 /tmp/new && \
+                 mount --bind /tmp/new /usr/bin/df";
+    done(&whole.lab, host, &["sh", "-c", small, "sh", df]);
+    let run = run(&whole, &[]);
+    assert_eq!(code(&run), 3, "{}{}", stdout(&run), stderr(&run));
+    let (outcome, cause) = &whole.ends()[&host.name];
+    assert_eq!(*outcome, VmOutcome::Infrastructure);
+    assert!(
+        cause.contains("KiB are free in /root/tcpstats-reader"),
+        "{cause}"
+    );
+}
