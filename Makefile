@@ -39,8 +39,12 @@ build: ## build every program, optimised
 
 .PHONY: dist
 dist: build dist-sources ## gather in dist/ what the orchestrator brings to a Linux VM
+	@$(TOOLS) --silent CC=gcc
 	@mkdir -p $(DIST)
 	@install -m 755 $(addprefix target/release/,$(LINUX_PROGRAMS)) $(DIST)/
+	@for tool in $$($(TOOLS) --silent list); do \
+		install -m 755 kmod/tcpstats/build/tools/$$tool $(DIST)/ || exit 1; \
+	done
 
 .PHONY: dist-sources
 dist-sources:
@@ -120,6 +124,8 @@ bench: ## measure what has a cost: parser, walk, connections, scrapes, statistic
 	$(KTEST) callgrind CC=gcc
 	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
+	$(CARGO) build --release -p tcpstatsd --locked
+	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 
 .PHONY: clean

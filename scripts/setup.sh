@@ -70,7 +70,7 @@ for entry in "${packages[@]}"; do
 done
 
 # Debian starts the services that it installs. None is wanted here: the lab
-# runs its own sshd, and only promtool is used of prometheus.
+# runs its own sshd, and the tests their own prometheus.
 without_services() {
 	local policy=/usr/sbin/policy-rc.d ours=no status=0
 	if [ ! -e "$policy" ]; then

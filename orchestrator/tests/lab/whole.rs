@@ -337,6 +337,33 @@ fn without_a_device_no_test_passes() {
     }
 }
 
+#[test]
+fn targets_that_compile_find_their_sources_on_the_host() {
+    let lab = TestLab::new();
+    let hosts = lab.up(1);
+    let whole = Whole::over(lab, hosts);
+    let sources = repository().join("kmod/tcpstats");
+    let copied = Command::new("cp")
+        .arg("-R")
+        .args(["core", "tools", "tcpstats_layout.h"].map(|name| sources.join(name)))
+        .arg(whole.scratch.path().join("dist/kmod/tcpstats"))
+        .status();
+    assert!(copied.unwrap().success());
+    let run = whole
+        .command(&["--target", "gen_conn,pkg_setup"])
+        .output()
+        .unwrap();
+
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let host = &whole.hosts[0];
+    assert_eq!(
+        whole.tests_of(&host.name, Outcome::Passed),
+        ["compile", "run", "cc", "libc", "make", "valgrind", "perl"]
+    );
+    assert_eq!(whole.tests().len(), 1);
+    whole.assert_nothing_left_on(host, &["sshd", "tcpstatsd"]);
+}
+
 /// Build the daemon from a copy of the sources in which one line of the
 /// matcher is another.
 fn broken_daemon(scratch: &Path) -> PathBuf {

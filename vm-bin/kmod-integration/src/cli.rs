@@ -64,7 +64,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 
-    /// Write a log for each test and summary.json into this folder
+    /// Write a log for each test, summary.json and junit.xml into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
 }
@@ -103,6 +103,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn the_manual_has_every_target_and_option() {
+        let manual = include_str!("../kmod-integration.8");
+        let has = |line: &str| {
+            let begins = |other: &str| other == line || other.starts_with(&format!("{line} "));
+            assert!(manual.lines().any(begins), "no line {line}");
+        };
+        for target in Target::all() {
+            has(&format!(".It Cm {}", target.name));
+        }
+        let command = Options::command();
+        for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+            has(&format!(".It Fl Fl {option}"));
+        }
     }
 
     #[test]

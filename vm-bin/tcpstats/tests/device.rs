@@ -13,6 +13,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, geteuid};
 use rustix::event::{PollFd, PollFlags, poll};
 use tcpstats::paths::MOUNT_VARIABLE;
-use tcpstats::sysctl::Sysctl;
+use tcpstats::sysctl::{NAMES, Sysctl};
 use tempfile::TempDir;
 
 /// Far more than anything here takes; only a fault makes a test wait so long.
@@ -35,7 +36,7 @@ const CONNECTIONS: usize = 3;
 /// A network with a device and nothing but the known sockets.
 struct Host {
     folder: TempDir,
-    daemon: Child,
+    daemon: Mutex<Child>,
     listeners: [TcpListener; 2],
     _streams: Vec<TcpStream>,
 }
@@ -65,17 +66,7 @@ impl Host {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("dev")).unwrap();
-        let mut daemon = Command::new(program("tcpstatsd"))
-            .arg("--mount")
-            .arg(folder.path().join("mount"))
-            .arg("--dev-dir")
-            .arg(folder.path().join("dev"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tcpstatsd starts");
-        let stdout = daemon.stdout.take().unwrap();
-        let ready = BufReader::new(stdout).lines().next();
-        assert_eq!(ready.expect("a line").unwrap(), "ready");
+        let daemon = daemon(folder.path());
         let listeners = ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap());
         let mut streams = Vec::new();
         for listener in &listeners {
@@ -86,10 +77,20 @@ impl Host {
         }
         Self {
             folder,
-            daemon,
+            daemon: Mutex::new(daemon),
             listeners,
             _streams: streams,
         }
+    }
+
+    /// It unmounts when it is asked to end.
+    fn stop_daemon(&self) {
+        let mut daemon = self.daemon.lock().unwrap();
+        let _ = kill(
+            Pid::from_raw(daemon.id().try_into().unwrap()),
+            Signal::SIGTERM,
+        );
+        let _ = daemon.wait();
     }
 
     fn mount(&self) -> PathBuf {
@@ -118,11 +119,24 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let pid = Pid::from_raw(self.daemon.id().try_into().unwrap());
-        // It unmounts when it is asked to end.
-        let _ = kill(pid, Signal::SIGTERM);
-        let _ = self.daemon.wait();
+        self.stop_daemon();
     }
+}
+
+/// A daemon that serves below this folder.
+fn daemon(folder: &Path) -> Child {
+    let mut daemon = Command::new(program("tcpstatsd"))
+        .arg("--mount")
+        .arg(folder.join("mount"))
+        .arg("--dev-dir")
+        .arg(folder.join("dev"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tcpstatsd starts");
+    let stdout = daemon.stdout.take().unwrap();
+    let ready = BufReader::new(stdout).lines().next();
+    assert_eq!(ready.expect("a line").unwrap(), "ready");
+    daemon
 }
 
 /// A program of this workspace, from the same build.
@@ -250,6 +264,57 @@ fn top_ends(host: &Host, end: impl FnOnce(&mut Terminal)) {
     let (status, modes, before) = terminal.end();
     assert_eq!(status.code(), Some(0));
     assert_eq!(modes, before);
+}
+
+#[test]
+fn top_goes_on_when_the_device_comes_back() {
+    Host::with(|host| {
+        let mut terminal = Terminal::start(host.tcpstats(&["top", "--delay", "0.1"]));
+        terminal.wait_for("connections, by rexmit");
+        host.stop_daemon();
+        terminal.wait_for("tcpstatsd is not running");
+        *host.daemon.lock().unwrap() = daemon(host.folder.path());
+        terminal.wait_for("connections, by rexmit");
+        terminal.master.write_all(b"q").unwrap();
+        assert_eq!(terminal.end().0.code(), Some(0));
+    });
+}
+
+/// The older module has no profiles and, but in a special build, no counters. Here it is this
+/// device under a path from which no names are found.
+#[test]
+fn a_device_without_names_is_read_and_what_it_lacks_is_told() {
+    Host::with(|host| {
+        let node = host.folder.path().join("node");
+        File::create(&node).unwrap();
+        let said = |arguments: &[&str]| {
+            let script = "mount --bind \"$1\" \"$2\"; shift 2; exec \"$@\"";
+            let output = Command::new("unshare")
+                .args(["--mount", "sh", "-ec", script, "sh"])
+                .args([&host.mount().join("dev/tcpstats"), &node])
+                .arg(env!("CARGO_BIN_EXE_tcpstats"))
+                .args(arguments)
+                .arg("--device")
+                .arg(&node)
+                .env(MOUNT_VARIABLE, "/nonexistent")
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let info = said(&["info"]);
+        assert!(info.contains("  protocol version         1\n"), "{info}");
+        assert!(!info.contains("counters\n"), "{info}");
+        let absent = info.split_once("not in this device\n").unwrap().1;
+        assert_eq!(
+            absent.lines().count(),
+            NAMES.len() - 1,
+            "all but last_error: {info}"
+        );
+        let sockets = 2 * (1 + 2 * CONNECTIONS);
+        assert_eq!(said(&["list"]).lines().count(), 1 + sockets);
+        assert_eq!(said(&["top"]).lines().count(), 2 + sockets);
+    });
 }
 
 /// A program on a terminal of its own.

@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use tcpstats::sysctl::Sysctl;
 
 use super::loopback;
+use super::module::Served;
 
 /// The machine before a run, as far as runs change it and it can be seen from
-/// outside: the loopback addresses of the tests, and the device's limits. (The
-/// profiles of a run bear its number.)
+/// outside: the loopback addresses of the tests, what serves the device, and the
+/// device's limits. (The profiles of a run bear its number.)
 pub(crate) struct Before {
+    served: Option<Served>,
     absent: Vec<IpAddr>,
     limits: BTreeMap<String, u64>,
 }
@@ -20,6 +22,7 @@ pub(crate) struct Before {
 impl Before {
     pub(crate) fn look() -> Self {
         Self {
+            served: Served::look(),
             absent: loopback::absent(),
             limits: limits(),
         }
@@ -34,7 +37,10 @@ impl Before {
             Ok(()) => format!("{addr} was removed from the loopback interface"),
             Err(error) => error,
         });
-        addresses
+        let served = self.served.as_ref().and_then(Served::put_back);
+        served
+            .into_iter()
+            .chain(addresses)
             .chain(self.put_limits_back())
             .chain(delete_profiles(worker))
             .collect()

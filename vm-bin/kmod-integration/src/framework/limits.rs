@@ -3,25 +3,43 @@
 //! back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tcpstats::sysctl::{Sysctl, SysctlError};
+use tcpstats::device::{Device, DeviceError};
+use tcpstats::sysctl::{ACTIVE_FDS, Sysctl, SysctlError};
 
 use super::restore::{Guard, Restorer};
 
 /// Names of the reasons for which a socket is not reported begin with this.
 const SKIPPED: &str = "sockets_skipped_";
+/// How long a moment is waited for in which nobody else reads the device.
+const QUIET_LIMIT: Duration = Duration::from_secs(20);
+/// How often it is looked for.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The device's numbers at a moment, or how they have grown between two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
-    /// As they are now.
+    /// As they are now. Each is read by itself, so they are read until none has
+    /// changed meanwhile: then they are of one moment.
     ///
     /// # Errors
     /// The device's.
     pub(crate) fn now() -> Result<Self, SysctlError> {
-        Sysctl::new().counters().map(Self)
+        let read = || Sysctl::new().counters().map(Self);
+        let deadline = Instant::now() + QUIET_LIMIT;
+        let mut last = read()?;
+        loop {
+            let now = read()?;
+            if now == last || Instant::now() >= deadline {
+                return Ok(now);
+            }
+            last = now;
+        }
     }
 
     /// How they have grown since `before`; of one that has shrunk, 0.
@@ -63,6 +81,49 @@ impl Counters {
             "{visited} sockets visited, {emitted} emitted and {skipped} skipped ({})",
             reasons.join(", ")
         ))
+    }
+}
+
+/// Opens the device for a test and counts how often.
+#[derive(Default)]
+pub(crate) struct Opener(AtomicU64);
+
+impl Opener {
+    /// Open the device.
+    ///
+    /// # Errors
+    /// The device's.
+    pub(crate) fn open(&self) -> Result<Device, DeviceError> {
+        let device = Device::open_default()?;
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(device)
+    }
+}
+
+/// Run `test` while nobody else has the device open, again where somebody had:
+/// an exporter may be scraped at any time. Gives what it gave, and by how much
+/// the counters have grown by it. Where others read all the time, that is what
+/// the counters show.
+///
+/// # Errors
+/// The test's, and those of reading the counters.
+pub(crate) fn alone<T, E: From<SysctlError>>(
+    mut test: impl FnMut(&Opener) -> Result<T, E>,
+) -> Result<(T, Counters), E> {
+    let deadline = Instant::now() + QUIET_LIMIT;
+    loop {
+        let before = Counters::now()?;
+        if before.get(ACTIVE_FDS) > 0 && Instant::now() < deadline {
+            thread::sleep(LOOK);
+            continue;
+        }
+        let opener = Opener::default();
+        let result = test(&opener);
+        let grown = Counters::now()?.since(&before);
+        let is_alone = grown.get("opens_total") == opener.0.load(Ordering::Relaxed);
+        if is_alone || Instant::now() >= deadline {
+            return result.map(|result| (result, grown));
+        }
     }
 }
 

@@ -8,11 +8,16 @@
 use std::path::PathBuf;
 
 use protocol::event::{DeviceInfo, Hello};
+use rustix::process::{Resource, geteuid, getrlimit};
 use rustix::system::uname;
 use tcpstats::device::Device;
 use tcpstats::record::PROTOCOL_VERSION;
 
 use super::packages::System;
+
+/// Descriptors that suffice for the sockets and readers of every test that does
+/// not leave them to tcp-echo.
+const DESCRIPTORS_MIN: u64 = 256;
 
 /// Who speaks, and where. `device` is absent where none answers.
 pub(crate) fn hello() -> Hello {
@@ -60,6 +65,27 @@ fn osreldate() -> u32 {
 #[cfg(not(target_os = "freebsd"))]
 fn osreldate() -> u32 {
     0
+}
+
+/// Root's rights, and descriptors for the sockets of a test.
+///
+/// # Errors
+/// What is missing, and the way out.
+pub(crate) fn demand_rights() -> Result<(), String> {
+    if !geteuid().is_root() {
+        return Err(
+            "not root: live targets change loopback addresses and the device's limits; \
+                    run it as root"
+                .to_owned(),
+        );
+    }
+    match getrlimit(Resource::Nofile).current {
+        Some(descriptors) if descriptors < DESCRIPTORS_MIN => Err(format!(
+            "RLIMIT_NOFILE allows {descriptors} descriptors and live targets need \
+             {DESCRIPTORS_MIN}: raise it, as with `ulimit -n {DESCRIPTORS_MIN}`"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// How software is installed here, where that is known; apt-get is looked for

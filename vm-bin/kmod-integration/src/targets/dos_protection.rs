@@ -15,7 +15,6 @@ use rustix::io::Errno;
 use signal_hook::consts::SIGUSR1;
 use tcpstats::device::{Device, DeviceError};
 use tcpstats::record::Record;
-use tcpstats::sysctl::{ACTIVE_FDS, Sysctl};
 use zerocopy::FromZeros;
 
 use super::read_bench::{STAND_LIMIT, gather, scrape, tell_difference};
@@ -24,7 +23,7 @@ use super::{Session, TargetError};
 use crate::framework::crowd::{Crowd, Share};
 use crate::framework::echo;
 use crate::framework::exporter::Exporter;
-use crate::framework::limits::{Counters, set_limit};
+use crate::framework::limits::{Counters, alone, set_limit};
 
 /// Connections unless --connections says otherwise.
 const CONNECTIONS: u32 = 100_000;
@@ -32,7 +31,7 @@ const CONNECTIONS: u32 = 100_000;
 const FEW_CONNECTIONS: u32 = 10_000;
 /// Records of a read: 4 MiB.
 const BUFFER_RECORDS: usize = (4 << 20) / 320;
-/// Descriptors that are allowed beyond those that are open.
+/// Descriptors that are allowed.
 const ROOM: u64 = 5;
 /// How long a signal or another reader is waited for.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -114,30 +113,32 @@ pub(super) fn run_with<W: Write>(
 
 /// As many as are allowed open, not one more, and one more after a close.
 fn descriptors<W: Write>(session: &Session<W>) -> TestResult {
-    let active = Sysctl::new().get_u64(ACTIVE_FDS)?;
-    let _limit = set_limit("max_open_fds", active + ROOM, &session.restorer)?;
-    let mut open = Vec::new();
-    let refusal = loop {
-        match Device::open_default() {
-            Ok(device) => open.push(device),
-            Err(error) => break error,
+    alone(|opener| {
+        let _limit = set_limit("max_open_fds", ROOM, &session.restorer)?;
+        let mut open = Vec::new();
+        let refusal = loop {
+            match opener.open() {
+                Ok(device) => open.push(device),
+                Err(error) => break error,
+            }
+            if open.len() as u64 > ROOM {
+                return Err(Ending::failed(format!(
+                    "{} descriptors are open, {ROOM} are allowed",
+                    open.len()
+                )));
+            }
+        };
+        demand_errno(Errno::MFILE, &refusal)?;
+        let opened = open.len() as u64;
+        open.pop();
+        open.push(opener.open()?);
+        match opener.open() {
+            Ok(_) => return Err(Ending::failed("a close made room for two")),
+            Err(error) => demand_errno(Errno::MFILE, &error)?,
         }
-        if open.len() as u64 > ROOM {
-            return Err(Ending::failed(format!(
-                "{} descriptors are open, {ROOM} are allowed",
-                open.len()
-            )));
-        }
-    };
-    demand_errno(Errno::MFILE, &refusal)?;
-    let opened = open.len() as u64;
-    open.pop();
-    open.push(Device::open_default()?);
-    match Device::open_default() {
-        Ok(_) => return Err(Ending::failed("a close made room for two")),
-        Err(error) => demand_errno(Errno::MFILE, &error)?,
-    }
-    demand_equal("descriptors", ROOM, opened)
+        demand_equal("descriptors", ROOM, opened)
+    })
+    .map(|(evidence, _)| evidence)
 }
 
 /// A new snapshot is refused, reads that go on are not, and another descriptor

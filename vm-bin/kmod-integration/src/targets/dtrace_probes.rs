@@ -16,6 +16,7 @@ use super::{Session, TargetError};
 use crate::filter::model::Filter;
 use crate::framework::check;
 use crate::framework::crowd::Crowd;
+use crate::framework::leftover::profile_prefix;
 use crate::framework::process::{Line, Process};
 
 /// Connections while the probes are watched.
@@ -30,8 +31,9 @@ const ELAPSED_NS_MAX: i64 = 60_000_000_000;
 const REASONS: std::ops::RangeInclusive<i64> = 0..=6;
 /// The one that the test provokes.
 const REASON_STATE: i64 = 3;
-/// Profile that is made and deleted while the probes are watched.
-const PROFILE: &str = "dtrace_probe";
+/// How the name of the profile ends that is made and deleted while the probes
+/// are watched.
+const PROFILE: &str = "probe";
 /// What says that dtrace(1) watches.
 const READY: &str = "watching";
 
@@ -76,12 +78,12 @@ const PROBES: [Probe; 7] = [
     Probe {
         name: "profile:create",
         arguments: "the profile's name",
-        are_plausible: |words| matches!(words, [Word::Text(name)] if name == PROFILE),
+        are_plausible: |words| matches!(words, [Word::Text(name)] if name.ends_with(PROFILE)),
     },
     Probe {
         name: "profile:destroy",
         arguments: "the profile's name",
-        are_plausible: |words| matches!(words, [Word::Text(name)] if name == PROFILE),
+        are_plausible: |words| matches!(words, [Word::Text(name)] if name.ends_with(PROFILE)),
     },
 ];
 
@@ -264,12 +266,11 @@ fn watch<W: Write>(session: &Session<W>) -> Result<Firings, Ending> {
 
 /// What makes each probe fire; deleting the profile comes last.
 fn use_device<W: Write>(session: &Session<W>) -> Result<(), Ending> {
-    let sysctl = Sysctl::new();
-    sysctl.profile_set(PROFILE, "exclude=listen")?;
-    let guard = session.restorer.guard(|| {
-        let profiles = Sysctl::new();
-        profiles
-            .profile_delete(PROFILE)
+    let profile = profile_prefix(std::process::id()) + PROFILE;
+    Sysctl::new().profile_set(&profile, "exclude=listen")?;
+    let guard = session.restorer.guard(move || {
+        Sysctl::new()
+            .profile_delete(&profile)
             .map_err(|error| error.to_string())
     });
     let device = Device::open_default()?;
@@ -384,8 +385,8 @@ read:done 0 0 700
 filter:skip 9223371487098961920 3
 filter:match 9223371487098961920
 fill:done 310 320
-profile:create dtrace_probe
-profile:destroy dtrace_probe
+profile:create it_812_probe
+profile:destroy it_812_probe
 ";
         for Probe { name, .. } in PROBES {
             assert_eq!(judged(name, lines), Ok(()), "{name}");

@@ -43,7 +43,7 @@ const DESCRIPTORS: u64 = 64;
 /// What a test may take until its connections stand and are counted.
 pub(super) const STAND_LIMIT: Duration = Duration::from_secs(300);
 /// What a workload may take.
-const WORKLOAD_LIMIT: Duration = Duration::from_secs(300);
+const WORKLOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// Without an exporter.
 pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {

@@ -21,6 +21,7 @@ use crate::framework::echo::EchoError;
 use crate::framework::fixture::FixtureError;
 use crate::framework::module::ModuleError;
 use crate::framework::process::ProcessError;
+use crate::framework::system;
 use crate::report::ReportError;
 
 /// What a test that passed has seen.
@@ -247,11 +248,12 @@ impl<'a, W: Write> Series<'a, W> {
     }
 }
 
-/// The device is there and answers.
+/// This program may do what tests do, and the device is there and answers.
 ///
 /// # Errors
-/// The machine lacks it.
+/// What the machine lacks.
 pub(super) fn demand_device() -> Result<(), TargetError> {
+    system::demand_rights().map_err(TargetError::Lacking)?;
     device_answers().map_err(|error| TargetError::Lacking(error.to_string()))
 }
 

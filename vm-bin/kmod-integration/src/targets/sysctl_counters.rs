@@ -21,7 +21,7 @@ use crate::framework::check;
 use crate::framework::crowd::Crowd;
 use crate::framework::exporter::Exporter;
 use crate::framework::fixture::{Fixture, FixtureError};
-use crate::framework::limits::Counters;
+use crate::framework::limits::{Counters, Opener, alone};
 use crate::framework::restore::Restorer;
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -136,10 +136,10 @@ impl Stage {
     /// The counters grow by what was read, and by this one reason.
     fn demand_exact(&self, filter: &Filter, reason: Option<&str>) -> TestResult {
         let sockets = self.sockets();
-        let device = Device::open_default()?;
-        let before = Counters::now()?;
-        let records = check::read_filtered(&device, filter, BUFFER_RECORDS)?;
-        let grown = Counters::now()?.since(&before);
+        let (records, grown) = alone::<_, Ending>(|opener| {
+            let device = opener.open()?;
+            Ok(check::read_filtered(&device, filter, BUFFER_RECORDS)?)
+        })?;
         let seen = check::compare(filter, &sockets, &records)
             .map_err(|mismatch| Ending::failed(mismatch.message()))?;
 
@@ -172,15 +172,15 @@ fn hidden_sockets(cancel: &Cancel, restorer: &Restorer) -> TestResult {
     }
     const SEE_OTHERS: &str = "security.bsd.see_other_uids";
     let stage = Stage::set(cancel)?;
-    let before = run_to_end(&["sysctl", "-n", SEE_OTHERS])?;
+    let set = run_to_end(&["sysctl", "-n", SEE_OTHERS])?;
     let _guard = restorer.guard(move || {
-        let back = format!("{SEE_OTHERS}={}", before.trim());
+        let back = format!("{SEE_OTHERS}={}", set.trim());
         run_to_end(&["sysctl", &back])
             .map(drop)
             .map_err(|ending| format!("{SEE_OTHERS} is not as it was: {ending:?}"))
     });
     run_to_end(&["sysctl", &format!("{SEE_OTHERS}=0")])?;
-    let counted = Counters::now()?;
+    let before = Counters::now()?;
     // Its group may read the device, and it owns no socket.
     run_to_end(&[
         "chroot",
@@ -194,7 +194,7 @@ fn hidden_sockets(cancel: &Cancel, restorer: &Restorer) -> TestResult {
         "of=/dev/null",
         "bs=64k",
     ])?;
-    let grown = Counters::now()?.since(&counted);
+    let grown = Counters::now()?.since(&before);
     grown.demand_sum().map_err(Ending::failed)?;
     let hidden: u64 = grown
         .skipped()
@@ -256,12 +256,10 @@ fn younger_sockets(cancel: &Cancel) -> TestResult {
 /// What is not read is neither visited nor emitted.
 fn unfinished_snapshot(cancel: &Cancel) -> TestResult {
     let _stage = Stage::set(cancel)?;
-    let before = Counters::now()?;
-    let device = Device::open_default()?;
-    let mut records = [Record::new_zeroed(); 3];
-    let count = device.read(&mut records)?;
-    drop(device);
-    let grown = Counters::now()?.since(&before);
+    let (count, grown) = alone::<_, Ending>(|opener| {
+        let mut records = [Record::new_zeroed(); 3];
+        Ok(opener.open()?.read(&mut records)?)
+    })?;
     grown.demand_sum().map_err(Ending::failed)?;
     demand_equal("records", 3, count as u64)?;
     demand_equal("records emitted", 3, grown.get("records_emitted"))?;
@@ -271,14 +269,20 @@ fn unfinished_snapshot(cancel: &Cancel) -> TestResult {
 fn many_readers(cancel: &Cancel) -> TestResult {
     let stage = Stage::set(cancel)?;
     let sockets = stage.sockets();
-    let before = Counters::now()?;
-    let start = Barrier::new(READERS);
     let filters = KINDS.iter().map(|(_, reason)| stage.filter(*reason));
     let filters: Vec<Filter> = filters.cycle().take(READERS).collect();
+    let (read, grown) = alone(|opener| read_at_once(opener, &filters, &sockets))?;
+    grown.demand_sum().map_err(Ending::failed)?;
+    demand_equal("records emitted", read, grown.get("records_emitted"))
+}
+
+/// How many records readers with these filters got together.
+fn read_at_once(opener: &Opener, filters: &[Filter], sockets: &[Socket]) -> Result<u64, Ending> {
+    let start = Barrier::new(filters.len());
     let read: Vec<Result<u64, Ending>> = thread::scope(|scope| {
         let readers: Vec<_> = filters
             .iter()
-            .map(|filter| scope.spawn(|| read_rounds(filter, &sockets, &start)))
+            .map(|filter| scope.spawn(|| read_rounds(opener, filter, sockets, &start)))
             .collect();
         readers
             .into_iter()
@@ -289,16 +293,18 @@ fn many_readers(cancel: &Cancel) -> TestResult {
             })
             .collect()
     });
-    let read: u64 = read.into_iter().sum::<Result<u64, Ending>>()?;
-    let grown = Counters::now()?.since(&before);
-    grown.demand_sum().map_err(Ending::failed)?;
-    demand_equal("records emitted", read, grown.get("records_emitted"))
+    read.into_iter().sum()
 }
 
 /// How many records a reader got.
-fn read_rounds(filter: &Filter, sockets: &[Socket], start: &Barrier) -> Result<u64, Ending> {
+fn read_rounds(
+    opener: &Opener,
+    filter: &Filter,
+    sockets: &[Socket],
+    start: &Barrier,
+) -> Result<u64, Ending> {
     // Every reader comes to the barrier, whatever happened to it before.
-    let opened = Device::open_default();
+    let opened = opener.open();
     start.wait();
     let device = opened?;
     let mut read = 0;

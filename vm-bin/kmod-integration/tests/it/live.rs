@@ -2,12 +2,15 @@
 //! `live_integration` on a real device in a network of its own.
 
 use std::collections::HashSet;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
+use protocol::event::Level;
 use protocol::{Body, Outcome};
 use serde_json::Value;
 
-use crate::support::{Background, Followed, Host, bye, run, said};
+use crate::support::{Background, Followed, Host, bye, copy_for_anybody, run, said};
 
 #[test]
 fn every_test_passes_and_the_machine_is_as_before() {
@@ -228,5 +231,45 @@ fn a_loopback_interface_that_is_down_is_named() {
         let ran = run(&mut host.live("A"));
         assert_eq!(ran.status, Some(3));
         assert!(ran.stdout.contains("loopback"), "{}", ran.stdout);
+    });
+}
+
+#[test]
+fn too_few_descriptors_and_rights_are_told_before_any_test() {
+    Host::with(|host| {
+        let before = host.machine();
+        let live = host.live("A");
+        let mut few = Command::new("prlimit");
+        few.arg("--nofile=64:64").arg(live.get_program());
+        let (_folder, copy) = copy_for_anybody();
+        let mut nobody = Command::new(copy);
+        nobody.uid(65534).gid(65534);
+        for command in [&mut few, &mut nobody] {
+            command.args(live.get_args());
+            let environment = live.get_envs();
+            command.envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        }
+        for (command, said) in [
+            (
+                &mut few,
+                "RLIMIT_NOFILE allows 64 descriptors and live targets need 256: raise it, as \
+                 with `ulimit -n 256`",
+            ),
+            (
+                &mut nobody,
+                "not root: live targets change loopback addresses and the device's limits; run \
+                 it as root",
+            ),
+        ] {
+            let ran = run(command);
+            assert_eq!(ran.status, Some(3), "{ran:?}");
+            let events = ran.events();
+            let told = events.iter().any(
+                |body| matches!(body, Body::Log { level: Level::Error, message } if message == said),
+            );
+            assert!(told, "{}", ran.stdout);
+            assert_eq!(ran.tests().len(), 0);
+        }
+        host.demand_as_before(&before);
     });
 }

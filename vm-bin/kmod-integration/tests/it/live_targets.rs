@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::event::{Benchmark, Level, TestFinished};
 use protocol::{Body, Outcome};
 
-use crate::support::{DEADLINE, Followed, Host, Ran, bye, processes_with, run, said};
+use crate::support::{Followed, Host, Ran, bye, processes_with, run, said};
 
 /// Sizes that a test has time for.
 const CONNECTIONS: &str = "--connections=60";
@@ -210,20 +210,44 @@ fn a_killed_tcp_echo_fails_tests_and_nothing_of_it_stays() {
     });
 }
 
+/// The two processes of a run: the one that was started, and the one that works.
+fn parent_and_worker(run: &Followed) -> [Pid; 2] {
+    let runs = processes_with("kmod-integration live_");
+    let worker = runs.into_iter().find(|pid| *pid != run.pid());
+    [run.pid(), worker.expect("a worker")]
+}
+
 #[test]
 fn a_killed_run_leaves_no_process_behind() {
-    Host::with(|host| {
-        let mut followed = Followed::start(host.target("live_bench").arg(CONNECTIONS));
-        followed.read_until("test_finished", 2);
-        assert_eq!(processes_with("--die-with-parent").len(), 4);
-        kill(followed.pid(), Signal::SIGKILL).unwrap();
-        followed.deaf();
-        let deadline = Instant::now() + DEADLINE;
-        while !processes_with("--die-with-parent").is_empty() {
-            assert!(Instant::now() < deadline, "tcp-echo still runs");
-            std::thread::yield_now();
-        }
-    });
+    for which in [0, 1] {
+        Host::with(|host| {
+            let before = host.machine();
+            let mut followed = Followed::start(host.target("live_bench").arg(CONNECTIONS));
+            followed.read_until("test_finished", 2);
+            let echoes = processes_with("--die-with-parent");
+            assert_eq!(echoes.len(), 4);
+            kill(parent_and_worker(&followed)[which], Signal::SIGKILL).unwrap();
+            followed.deaf();
+            host.demand_as_before(&before);
+        });
+    }
+}
+
+#[test]
+fn a_killed_smoke_leaves_the_device_served() {
+    for lives in 3..9 {
+        Host::with(|host| {
+            host.sysctl().set("max_open_fds", "33").unwrap();
+            host.sysctl().profile_set("mine", "local_port=22").unwrap();
+            let before = host.machine();
+            let mut followed = Followed::start(&mut host.target("live_smoke"));
+            followed.read_until("test_finished", lives);
+            kill(parent_and_worker(&followed)[1], Signal::SIGKILL).unwrap();
+            let ran = followed.deaf();
+            assert_eq!(ran.status, Some(1), "{}", ran.stderr);
+            host.demand_as_before(&before);
+        });
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::unistd::geteuid;
@@ -12,7 +12,7 @@ use protocol::event::Level;
 use protocol::{Body, Outcome};
 use tempfile::TempDir;
 
-use crate::support::{Ran, binary, bye, run};
+use crate::support::{Ran, binary, bye, copy_for_anybody, run};
 
 /// A folder of programs, all that the run finds.
 struct Programs(TempDir);
@@ -139,14 +139,7 @@ fn a_manager_that_installs_nothing_is_no_success() {
 fn without_root_it_says_so_and_runs_nothing() {
     needs_root();
     let programs = Programs::new("/bin/touch ${0%/*}/asked");
-    // Where anybody may run it.
-    let copy = tempfile::tempdir().unwrap();
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let binary = copy.path().join("kmod-integration");
-    let copied = Command::new("cp")
-        .args([Path::new(env!("CARGO_BIN_EXE_kmod-integration")), &binary])
-        .status();
-    assert!(copied.unwrap().success());
+    let (_folder, binary) = copy_for_anybody();
     let ran = run(Command::new(binary)
         .args(["pkg_setup", "--format", "json"])
         .env("PATH", programs.0.path())

@@ -2,7 +2,9 @@
 //! Runs of the binary, and a network of their own for those that need a device.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
@@ -27,6 +29,22 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kmod-integration"));
     command.env(MOUNT_VARIABLE, "/nonexistent");
     command
+}
+
+/// The binary where every user may run it, in a folder that goes with the value.
+pub(crate) fn copy_for_anybody() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let everybody = Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), everybody).expect("open to all");
+    let copy = folder.path().join("kmod-integration");
+    said(
+        "cp",
+        &[
+            env!("CARGO_BIN_EXE_kmod-integration"),
+            copy.to_str().expect("text"),
+        ],
+    );
+    (folder, copy)
 }
 
 /// What a run said and how it ended.

@@ -89,6 +89,11 @@ pub(crate) fn memory_peak_bytes() -> u64 {
     kibibytes("/proc/self/status", "VmHWM:").unwrap_or(0)
 }
 
+/// Descriptors that are open in this thread's table, one of them for looking.
+pub(super) fn open_descriptors() -> u64 {
+    std::fs::read_dir("/proc/thread-self/fd").map_or(0, |entries| entries.count() as u64)
+}
+
 /// A line `name    number kB` of a file of the kernel, in bytes.
 fn kibibytes(path: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;

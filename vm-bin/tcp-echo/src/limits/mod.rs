@@ -2,18 +2,18 @@
 //! What bounds the number of connections, looked at before the first one is opened.
 
 #[cfg(target_os = "linux")]
-mod linux;
+#[path = "linux.rs"]
+mod system;
 #[cfg(not(target_os = "linux"))]
-mod other;
+#[path = "other.rs"]
+mod system;
 
 use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-#[cfg(target_os = "linux")]
-pub(crate) use self::linux::{memory_peak_bytes, require_files, require_memory, require_ports};
-#[cfg(not(target_os = "linux"))]
-pub(crate) use self::other::{memory_peak_bytes, require_files, require_memory, require_ports};
+use self::system::open_descriptors;
+pub(crate) use self::system::{memory_peak_bytes, require_files, require_memory, require_ports};
 
 use crate::error::Error;
 use crate::worker::{OWN_TABLES, processors};
@@ -21,6 +21,9 @@ use crate::worker::{OWN_TABLES, processors};
 /// Descriptors of a table beside the connections: standard streams, pollers, signals, and room for
 /// a library that opens a file for a moment.
 const RESERVED: u64 = 32;
+
+/// How many of them a worker opens itself.
+const OPENED_BY_WORKER: u64 = 16;
 
 /// Connections from which on a further processor is worth a worker.
 const WORTH_A_WORKER: u32 = 1_000;
@@ -61,34 +64,30 @@ fn number(limit: rlim_t) -> u64 {
 /// [`Error::Descriptors`] if they don't suffice, [`Error::Limits`].
 pub(crate) fn plan(connections: u32, max_workers: u32) -> Result<Plan, Error> {
     let table = raise_descriptors()?;
-    let workers = spread(connections, table, max_workers, processors(), OWN_TABLES)?;
+    // Whoever started this process may have left it many, of which every table has a copy.
+    let reserved = RESERVED.max(open_descriptors() + OPENED_BY_WORKER);
+    let tables = if OWN_TABLES { max_workers } else { 1 };
+    let needed = tables_needed(connections, table, reserved, tables)?;
+    let workers = needed.max(worth(connections, processors()).min(max_workers));
     Ok(Plan { workers, table })
 }
 
-fn spread(
-    connections: u32,
-    table: u64,
-    max_workers: u32,
-    processors: u32,
-    own_tables: bool,
-) -> Result<u32, Error> {
-    let tables = if own_tables { max_workers } else { 1 };
-    let room = table.saturating_sub(RESERVED);
-    let needed_tables = u64::from(connections)
-        .checked_div(room)
-        .map_or(u64::MAX, |_| u64::from(connections).div_ceil(room));
-    if needed_tables > u64::from(tables) {
-        return Err(Error::Descriptors {
+/// How many of at most `tables` tables hold the connections beside `reserved` other descriptors.
+fn tables_needed(connections: u32, table: u64, reserved: u64, tables: u32) -> Result<u32, Error> {
+    let room = table.saturating_sub(reserved);
+    (1..=tables)
+        .find(|&count| u64::from(count) * room >= u64::from(connections))
+        .ok_or_else(|| Error::Descriptors {
             connections,
-            needed: u64::from(connections) + u64::from(tables) * RESERVED,
+            needed: u64::from(connections) + u64::from(tables) * reserved,
             allowed: table,
             tables,
-        });
-    }
-    let worth = processors.min(connections.div_ceil(WORTH_A_WORKER));
-    // At most `tables`, which is a u32.
-    let needed = u32::try_from(needed_tables).unwrap_or(tables);
-    Ok(needed.max(worth.min(max_workers)))
+        })
+}
+
+/// Workers that the processors make worth while.
+fn worth(connections: u32, processors: u32) -> u32 {
+    processors.min(connections.div_ceil(WORTH_A_WORKER))
 }
 
 #[cfg(test)]
@@ -97,40 +96,32 @@ mod tests {
 
     #[test]
     fn the_last_connection_that_fits_is_allowed() {
-        for own_tables in [false, true] {
-            let fits = spread(100, 100 + RESERVED, 1, 1, own_tables);
-            assert_eq!(fits.ok(), Some(1));
-            assert!(matches!(
-                spread(101, 100 + RESERVED, 1, 1, own_tables),
-                Err(Error::Descriptors {
-                    connections: 101,
-                    needed: 133,
-                    allowed: 132,
-                    tables: 1
-                })
-            ));
-        }
+        assert_eq!(tables_needed(100, 132, 32, 1).ok(), Some(1));
+        assert!(matches!(
+            tables_needed(101, 132, 32, 1),
+            Err(Error::Descriptors {
+                connections: 101,
+                needed: 133,
+                allowed: 132,
+                tables: 1
+            })
+        ));
     }
 
     #[test]
     fn tables_multiply_what_fits() {
-        assert_eq!(spread(100_000, 20_000, 256, 2, true).ok(), Some(6));
-        assert_eq!(spread(100, 33, 100, 2, true).ok(), Some(100));
-        assert!(spread(101, 33, 100, 2, true).is_err());
-        assert!(spread(1, RESERVED, 256, 2, true).is_err());
-        assert!(
-            spread(100_000, 20_000, 256, 2, false).is_err(),
-            "one table for all workers"
-        );
+        assert_eq!(tables_needed(100_000, 20_000, 32, 256).ok(), Some(6));
+        assert_eq!(tables_needed(100, 33, 32, 100).ok(), Some(100));
+        assert!(tables_needed(101, 33, 32, 100).is_err());
+        assert!(tables_needed(1, 32, 32, 256).is_err());
+        assert!(tables_needed(1, 10, 32, 256).is_err());
     }
 
     #[test]
     fn many_connections_use_every_processor_and_few_one() {
-        let workers = |connections, max| spread(connections, 200_000, max, 4, true).ok();
-        assert_eq!(workers(1, 256), Some(1));
-        assert_eq!(workers(1_000, 256), Some(1));
-        assert_eq!(workers(1_001, 256), Some(2));
-        assert_eq!(workers(100_000, 256), Some(4));
-        assert_eq!(workers(100_000, 3), Some(3));
+        assert_eq!(worth(1, 4), 1);
+        assert_eq!(worth(1_000, 4), 1);
+        assert_eq!(worth(1_001, 4), 2);
+        assert_eq!(worth(100_000, 4), 4);
     }
 }

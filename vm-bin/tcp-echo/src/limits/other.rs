@@ -17,6 +17,11 @@ pub(crate) fn require_memory(_: u64) -> Result<(), Shortage> {
     Ok(())
 }
 
+/// Not known without fdescfs(5).
+pub(super) fn open_descriptors() -> u64 {
+    0
+}
+
 /// The most memory that this process had resident at a time.
 pub(crate) fn memory_peak_bytes() -> u64 {
     // The own process' usage can always be had; its unit is the kilobyte.

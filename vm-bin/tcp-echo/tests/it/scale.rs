@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! More connections than one table of descriptors takes.
 
+#[cfg(target_os = "linux")]
+use std::process::Command;
+
 use crate::support::{Running, tcp_echo, tcp_echo_after};
 
 /// Every table takes 32 connections: 10 times the client spreads them over more tables than there
@@ -39,6 +42,26 @@ fn a_process_holds_more_connections_than_its_limit_of_descriptors() {
     assert_eq!(
         server.number("echoed_bytes"),
         client.number("verified_bytes")
+    );
+}
+
+/// What the process was started with takes room in every table.
+#[cfg(target_os = "linux")]
+#[test]
+fn inherited_descriptors_are_counted() {
+    let (_server, port) = crate::support::server(&[]);
+    let shell = "ulimit -n 64; for fd in $(seq 10 29); do eval \"exec $fd</dev/null\"; done";
+    let program = tcp_echo(&["client", "--ports", &port, "--connections", "96"]);
+    let mut command = Command::new("bash");
+    command.args(["-ec", &format!("{shell}; exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(program.get_args());
+    let client = Running::start(command);
+    assert_eq!(client.line(), "ready 96");
+    let client = client.terminate();
+    assert_eq!(client.code, Some(0), "{client:?}");
+    assert!(
+        client.number("workers") > 3,
+        "32 in each of 3 would not fit: {client:?}"
     );
 }
 

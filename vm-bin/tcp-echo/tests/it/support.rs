@@ -30,6 +30,14 @@ pub(crate) fn tcp_echo_after(setup: &str, arguments: &[&str]) -> Command {
     command
 }
 
+/// The same as the child of a shell that waits for it.
+pub(crate) fn tcp_echo_below(arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "\"$0\" \"$@\" & wait"]);
+    command.arg(env!("CARGO_BIN_EXE_tcp-echo")).args(arguments);
+    command
+}
+
 /// A running program; killed when dropped.
 pub(crate) struct Running {
     child: Child,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A device that is not there, that comes and goes, that refuses or hangs; who may ask how often.
 
+use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -129,11 +131,30 @@ fn above_the_rate_the_last_result_is_served_again() {
 struct Hung(Pid);
 
 impl Hung {
+    /// Returns when each of its threads has stopped. One that still ran could take a request: who
+    /// waits for a request that was taken can't be killed, and Linux offers no way around that.
     fn new(daemon: &Daemon) -> Self {
         let pid = Pid::from_raw(i32::try_from(daemon.pid()).expect("a pid"));
-        kill(pid, Signal::SIGSTOP).expect("stopped");
-        Self(pid)
+        kill(pid, Signal::SIGSTOP).expect("it runs");
+        let hung = Self(pid);
+        let tasks = format!("/proc/{pid}/task");
+        eventually("tcpstatsd has stopped", || {
+            let mut tasks = fs::read_dir(&tasks).expect("threads");
+            let stopped = tasks.all(|task| is_stopped(&task.expect("a thread").path()));
+            stopped.then_some(())
+        });
+        hung
     }
+}
+
+fn is_stopped(task: &Path) -> bool {
+    // One that is gone takes nothing either.
+    let Ok(stat) = fs::read_to_string(task.join("stat")) else {
+        return true;
+    };
+    // The name before it may have any characters.
+    let (_, state) = stat.rsplit_once(") ").expect("a state");
+    state.starts_with('T')
 }
 
 impl Drop for Hung {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Addresses, paths, wrong use, and the end.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use test_host::eventually;
 
 use crate::support::{Exporter, ONCE, PROGRAM, address, command, request};
 
@@ -115,25 +118,51 @@ fn signals_end_it_although_clients_linger() {
     }
 }
 
+/// Started by a shell, which says its process id; ended with the test, however that ends.
+struct OfShell {
+    shell: Child,
+    address: SocketAddr,
+    pid: Pid,
+}
+
+impl OfShell {
+    fn start() -> Self {
+        let script = "\"$0\" --listen 127.0.0.1:0 --die-with-parent & echo $!; wait";
+        let mut shell = Command::new("sh")
+            .args(["-c", script, PROGRAM])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let stdout = BufReader::new(shell.stdout.take().expect("piped"));
+        let mut lines: Vec<_> = stdout.lines().take(2).map(|l| l.expect("text")).collect();
+        // The number is before the words.
+        lines.sort();
+        Self {
+            shell,
+            address: address(&lines[1]),
+            pid: Pid::from_raw(lines[0].parse().expect("a process id")),
+        }
+    }
+}
+
+impl Drop for OfShell {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+        // Gone otherwise, and the number may be another's.
+        if thread::panicking() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
 #[test]
 fn it_ends_with_its_parent_if_asked_to() {
-    let mut shell = Command::new("sh")
-        .args([
-            "-c",
-            "\"$0\" --listen 127.0.0.1:0 --die-with-parent & wait",
-            PROGRAM,
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a shell");
-    let mut stdout = BufReader::new(shell.stdout.take().expect("piped"));
-    let mut line = String::new();
-    stdout.read_line(&mut line).expect("a line");
-    let address = address(&line);
-    assert_eq!(request(address, "GET", "/healthz").status, 200);
-    shell.kill().expect("killed");
-    shell.wait().expect("gone");
-    // The exporter has the other end until it ends, too.
-    assert_eq!(stdout.read_to_string(&mut line).expect("the end"), 0);
-    assert!(TcpStream::connect(address).is_err());
+    let mut exporter = OfShell::start();
+    assert_eq!(request(exporter.address, "GET", "/healthz").status, 200);
+    exporter.shell.kill().expect("killed");
+    exporter.shell.wait().expect("gone");
+    eventually("nobody listens any more", || {
+        TcpStream::connect(exporter.address).err()
+    });
 }

@@ -6,11 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tcpstats::paths::MOUNT_VARIABLE;
-use test_host::{Daemon, Places, beside, eventually, in_namespace};
+use test_host::{DEADLINE, Daemon, Places, beside, eventually, in_namespace};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpstats-exporter");
 /// A rate that bounds nothing here.
@@ -119,9 +121,13 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // It matters only that nothing stays behind.
+        // It matters only that nothing stays behind. Not longer than that: a test that failed may
+        // have a device hang that holds it.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < DEADLINE {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -142,6 +148,7 @@ pub(crate) struct Answer {
 /// Send a request, and give the connection on which the answer is to come.
 pub(crate) fn send(address: SocketAddr, method: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(DEADLINE)).expect("set");
     let head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     stream

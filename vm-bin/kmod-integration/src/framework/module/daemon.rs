@@ -50,15 +50,27 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
+    /// The one that serves.
+    pub(super) fn running() -> Option<Self> {
+        let mount = mount();
+        let pid = serving_at(&mount)?;
+        Self::of(mount, pid).ok()
+    }
+
+    fn of(mount: PathBuf, pid: u32) -> Result<Self, ModuleError> {
+        Ok(Self {
+            mount,
+            recipe: Recipe::of(pid)?,
+            child: None,
+            _links: None,
+        })
+    }
+
+    /// The one that serves, or else the program that could.
     pub(super) fn find() -> Result<Self, ModuleError> {
         let mount = mount();
         if let Some(pid) = serving_at(&mount) {
-            return Ok(Self {
-                mount,
-                recipe: Recipe::of(pid)?,
-                child: None,
-                _links: None,
-            });
+            return Self::of(mount, pid);
         }
         let program = find_program()?;
         let mut arguments = vec![OsString::from(PROGRAM), "--mount".into()];

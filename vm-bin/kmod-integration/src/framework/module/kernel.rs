@@ -23,6 +23,15 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
+    /// The module that is loaded.
+    pub(super) fn loaded() -> Option<Self> {
+        let file = loaded_file(&run("kldstat", &["-v"]).ok()?)?;
+        Some(Self {
+            before: Some(file.clone()),
+            file,
+        })
+    }
+
     /// The module that was built in `kmod_src`, or lies beside this program.
     pub(super) fn find(kmod_src: &Path) -> Result<Self, ModuleError> {
         let own = std::env::current_exe().map_err(system("find this program"))?;

@@ -140,8 +140,15 @@ impl Settings {
         for (name, value) in &self.limits {
             sysctl.set(name, &value.to_string())?;
         }
-        for Profile { name, filter } in &self.profiles {
-            sysctl.profile_set(name, filter)?;
+        self.write_profiles()
+    }
+
+    /// Those that are not there as they were.
+    fn write_profiles(&self) -> Result<(), ModuleError> {
+        let sysctl = Sysctl::new();
+        let now = sysctl.profile_list()?;
+        for profile in self.profiles.iter().filter(|mine| !now.contains(mine)) {
+            sysctl.profile_set(&profile.name, &profile.filter)?;
         }
         Ok(())
     }
@@ -221,6 +228,52 @@ impl Module {
     /// The system cannot be asked.
     pub(crate) fn remains(&self) -> Result<Vec<String>, ModuleError> {
         lock(&self.server).server.remains()
+    }
+}
+
+/// What served the device before a run, for whoever is left when the run was
+/// killed.
+pub(crate) struct Served {
+    server: Mutex<Server>,
+    settings: Settings,
+}
+
+impl Served {
+    /// `None` where nothing serves the device, or where it cannot be told what.
+    pub(crate) fn look() -> Option<Self> {
+        let server = if cfg!(target_os = "freebsd") {
+            Server::Kernel(Kernel::loaded()?)
+        } else {
+            Server::Daemon(Daemon::running()?)
+        };
+        Some(Self {
+            server: Mutex::new(server),
+            settings: Settings::read().ok()?,
+        })
+    }
+
+    /// Have the device served as it was, if nothing serves it. Tells what was
+    /// done, or could not be.
+    pub(crate) fn put_back(&self) -> Option<String> {
+        match self.reinstate() {
+            Ok(false) => None,
+            Ok(true) => Some("the device is served again".to_owned()),
+            Err(error) => Some(format!("the device is not served as it was: {error}")),
+        }
+    }
+
+    /// Whether it was gone.
+    fn reinstate(&self) -> Result<bool, ModuleError> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_loaded()? {
+            // One that the run has loaded lacks them. Limits are looked after by
+            // whoever calls this.
+            self.settings.write_profiles()?;
+            return Ok(false);
+        }
+        server.reinstate()?;
+        self.settings.write()?;
+        Ok(true)
     }
 }
 

@@ -78,9 +78,7 @@ pub(super) fn run(
         delay: arguments.delay,
     };
     filter.field_mask |= GROUPS.iter().fold(0, |mask, group| mask | group.bit());
-    let device = device()?;
-    device.set_filter(&filter)?;
-    let sampler = Sampler::new(device)?;
+    let sampler = Sampler::new(device()?, filter);
     let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     if arguments.batch || !terminal {
         batch(arguments, &view, sampler, out)

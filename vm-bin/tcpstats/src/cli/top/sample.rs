@@ -5,10 +5,12 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
 use tcpstats::device::{Device, DeviceError};
+use tcpstats::filter::Filter;
 use tcpstats::record::{Record, State};
 
 use crate::cli::device::buffer_records;
@@ -132,37 +134,46 @@ impl Sample {
 
 /// Takes looks and compares each with the one before.
 pub(super) struct Sampler {
-    device: Device,
-    buffer_records: usize,
+    path: PathBuf,
+    filter: Filter,
+    /// `None` after a failure: it is opened again, since a device that was gone may have come back.
+    device: Option<Device>,
     before: HashMap<Identity, Before>,
     taken: Option<Instant>,
 }
 
 impl Sampler {
-    pub(super) fn new(device: Device) -> Result<Self, DeviceError> {
-        Ok(Self {
-            buffer_records: buffer_records(&device)?,
-            device,
+    pub(super) fn new(device: Device, filter: Filter) -> Self {
+        Self {
+            path: device.path().to_owned(),
+            filter,
+            device: Some(device),
             before: HashMap::new(),
             taken: None,
-        })
+        }
     }
 
     /// # Errors
-    /// Those of [`Device::for_each`].
+    /// Those of [`Device::open`], [`Device::set_filter`] and [`Device::for_each`].
     pub(super) fn take(&mut self) -> Result<Sample, DeviceError> {
-        self.device.reset()?;
+        let device = match self.device.take() {
+            Some(device) => device,
+            None => Device::open(&self.path)?,
+        };
+        // This starts a new snapshot, too.
+        device.set_filter(&self.filter)?;
         let now = Instant::now();
         let elapsed_s = self.taken.map(|taken| (now - taken).as_secs_f64());
         let mut sample = Sample::default();
         let mut seen = HashMap::new();
-        self.device.for_each(self.buffer_records, |record| {
+        device.for_each(buffer_records(&device)?, |record| {
             let identity = (record.inp_gencnt, record.local(), record.remote());
             let before = self.before.get(&identity);
             sample.rows.push(row(record, before, elapsed_s));
             seen.insert(identity, Before::of(record));
             ControlFlow::Continue(())
         })?;
+        self.device = Some(device);
         self.before = seen;
         self.taken = Some(now);
         Ok(sample)
