@@ -19,10 +19,11 @@ use crate::event::{Body, Event, VERSION};
 use crate::projection::Projection;
 
 /// Events that may wait for the disk before their senders have to.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 8192;
 
-/// Events that share one sync at most.
-const GROUP: usize = 256;
+/// Events that share one sync at most: what waits while the disk is at one sync
+/// goes with the next.
+const GROUP: usize = 4096;
 
 /// Why a log could not be written.
 #[derive(Debug, thiserror::Error)]

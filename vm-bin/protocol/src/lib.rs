@@ -17,6 +17,7 @@ pub mod event;
 pub mod read;
 #[cfg(test)]
 mod schema;
+mod swift;
 pub mod write;
 
 pub use event::{Body, Event, Outcome};
