@@ -272,7 +272,7 @@ fn top_goes_on_when_the_device_comes_back() {
         let mut terminal = Terminal::start(host.tcpstats(&["top", "--delay", "0.1"]));
         terminal.wait_for("connections, by rexmit");
         host.stop_daemon();
-        terminal.wait_for("tcpstatsd is not running");
+        terminal.wait_for("trying again");
         *host.daemon.lock().unwrap() = daemon(host.folder.path());
         terminal.wait_for("connections, by rexmit");
         terminal.master.write_all(b"q").unwrap();

@@ -160,7 +160,12 @@ fn draw(
     let (width, height) = screen.size();
     let lines = match look {
         Ok(sample) => view.screen(sample, width, height),
-        Err(error) => vec![error.to_string(), "trying again; q quits".to_owned()],
+        Err(error) => {
+            let text: Vec<char> = error.to_string().chars().collect();
+            let mut lines: Vec<String> = text.chunks(width.max(1)).map(String::from_iter).collect();
+            lines.push("trying again; q quits".to_owned());
+            lines
+        }
     };
     Ok(screen.show(&lines, view.heading_line())?)
 }

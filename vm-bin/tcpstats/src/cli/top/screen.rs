@@ -111,12 +111,14 @@ impl<W: Write> Screen<W> {
                 self.size = now_size;
                 return Ok(Some(Key::Resized));
             }
+            // Looked for at least once: where looks take longer than the time between them, the
+            // deadline is over before the first key.
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
             if let Some(key) = pressed(left.min(ATTENTION))? {
                 return Ok(Some(key));
+            }
+            if left.is_zero() {
+                return Ok(None);
             }
         }
     }
