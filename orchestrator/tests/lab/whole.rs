@@ -16,7 +16,13 @@ use crate::bed::{Host, ORCHESTRATOR, TestLab, built, code, stderr, stdout, wait_
 use crate::signal;
 
 /// What a Linux host gets.
-const PROGRAMS: [&str; 4] = ["kmod-integration", "tcp-echo", "tcpstats", "tcpstatsd"];
+const PROGRAMS: [&str; 5] = [
+    "kmod-integration",
+    "tcp-echo",
+    "tcpstats",
+    "tcpstats-exporter",
+    "tcpstatsd",
+];
 
 /// The tests of `live_integration`.
 const TESTS: usize = 214;
@@ -233,6 +239,48 @@ fn three_hosts_pass_every_test_and_are_left_as_they_were() {
         assert_eq!(code(&replay), 0);
         fs::remove_dir_all(whole.runs_dir()).unwrap();
     }
+}
+
+#[test]
+fn the_live_targets_pass_and_leave_each_host_its_daemon() {
+    let lab = TestLab::new();
+    let hosts = lab.up(2);
+    let whole = Whole::over(lab, hosts);
+    let daemon = |host: &Host| {
+        let ps = ["ps", "-C", "tcpstatsd", "-o", "ppid=,args="];
+        stdout(&whole.lab.exec(host, &ps)).trim().to_owned()
+    };
+    let before: Vec<String> = whole.hosts.iter().map(daemon).collect();
+    let small = ["--connections", "80", "--duration", "2s", "--category", "A"];
+    let run = whole
+        .command(&["--target", "live_all"])
+        .args(small)
+        .output()
+        .unwrap();
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    for (host, before) in whole.hosts.iter().zip(before) {
+        assert_eq!(whole.tests_of(&host.name, Outcome::Failed), [""; 0]);
+        whole.assert_nothing_left_on(host, &["sshd", "tcpstatsd"]);
+        // The host's own process 1 has taken the one that was started anew.
+        assert_eq!(daemon(host), before);
+    }
+    // Of each host: an exporter, and what its connections were measured with.
+    let events = whole.events();
+    let told = |wanted: fn(&protocol::Body) -> bool| {
+        let is_wanted =
+            |body: &&Body| matches!(body, Body::Harness { event, .. } if wanted(&event.body));
+        events.iter().filter(is_wanted).count()
+    };
+    let exporters = told(|body| matches!(body, protocol::Body::Exporter { .. }));
+    assert_eq!(exporters, whole.hosts.len());
+    let opened = told(|body| {
+        matches!(body, protocol::Body::Benchmark(one)
+            if one.name == "connections_stand" && one.connections == 80)
+    });
+    // In live_bench, live_dos and live_soak.
+    assert_eq!(opened, 3 * whole.hosts.len());
+    let status = whole.lab.lab(&["status"]);
+    assert_eq!(code(&status), 0, "{}", stdout(&status));
 }
 
 #[test]
