@@ -127,6 +127,7 @@ bench: ## measure what has a cost: parser, walk, connections, scrapes, statistic
 	$(CARGO) build --release -p tcpstatsd --locked
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
+	$(CARGO) bench -p orchestrator --locked --bench scale
 
 .PHONY: clean
 clean: ## remove what was built
