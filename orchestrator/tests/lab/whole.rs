@@ -425,17 +425,24 @@ fn broken_daemon(scratch: &Path) -> PathBuf {
     let copied = Command::new("cp")
         .arg("-R")
         .args(
-            ["Cargo.toml", "Cargo.lock", "kmod", "vm-bin", "orchestrator"]
-                .map(|part| repository().join(part)),
+            [
+                "Cargo.toml",
+                "Cargo.lock",
+                "kmod",
+                "vm-bin",
+                "orchestrator",
+                "regression",
+            ]
+            .map(|part| repository().join(part)),
         )
         .arg(&copy)
         .status()
         .unwrap();
     assert!(copied.success());
 
-    let matcher = copy.join("kmod/tcpstats/core/tcpstats_match.c");
+    let matcher = copy.join("kmod/tcpstats/core/tcpstats_match.h");
     let right = fs::read_to_string(&matcher).unwrap();
-    let wrong = right.replace("return (TCPSTATS_SKIP_STATE);", "return (TCPSTATS_MATCH);");
+    let wrong = right.replace("TCPSTATS_SKIP_STATE);", "TCPSTATS_MATCH);");
     assert_ne!(right, wrong, "the line to break is not there any more");
     fs::write(&matcher, wrong).unwrap();
 

@@ -65,17 +65,13 @@ fn an_exporter_is_republished_while_its_target_runs() {
     let exporter = Exporter::start(|_| Exporter::says(7));
     let scene = Scene::new(&exporter.address().to_string());
     let run = scene.start();
-    run.wait_for("a scrape", is_scrape);
-    let metrics = run.get_metrics();
-    for sample in [
+    run.wait_for_metrics(&[
         "kmod_opens_total{vm=\"a\"} 7\n",
         "tcp_sockets{vm=\"a\"} 12\n",
         "tcp_sockets_by_state{state=\"listen\",vm=\"a\"} 2\n",
         "tcp_accepts_total{vm=\"a\"} 90\n",
-    ] {
-        assert!(metrics.contains(sample), "{sample} not in {metrics}");
-    }
-    assert!(metrics.contains("orchestrator_last_scrape_timestamp_seconds{vm=\"a\"} "));
+        "orchestrator_last_scrape_timestamp_seconds{vm=\"a\"} ",
+    ]);
     let ran = scene.end(run);
     assert_eq!(failures(&ran), []);
     let scrapes = ran.events.iter().filter(|event| is_scrape(&event.body));
@@ -138,9 +134,7 @@ fn an_exporter_that_dies_is_told_once_and_left_alone() {
     run.wait_for("a scrape", is_scrape);
     drop(exporter);
     run.wait_for("it is gone", failed_with(ScrapeReason::Gone));
-    let metrics = run.get_metrics();
-    let failed = "orchestrator_scrape_failures_total{reason=\"gone\",vm=\"a\"} 1\n";
-    assert!(metrics.contains(failed), "{metrics}");
+    run.wait_for_metrics(&["orchestrator_scrape_failures_total{reason=\"gone\",vm=\"a\"} 1\n"]);
     let ran = scene.end(run);
     assert_eq!(failures(&ran), [ScrapeReason::Gone]);
 }
