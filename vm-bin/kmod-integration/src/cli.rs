@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_manual_has_every_target_and_option() {
-        let manual = include_str!("../kmod-integration.8");
+        let manual = include_str!("../man/kmod-integration.8");
         let has = |line: &str| {
             let begins = |other: &str| other == line || other.starts_with(&format!("{line} "));
             assert!(manual.lines().any(begins), "no line {line}");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use tcpstats::sysctl::Sysctl;
+use tcpstats::sysctl::{Profile, Sysctl};
 
 use super::loopback;
 use super::module::Served;
@@ -17,6 +17,7 @@ pub(crate) struct Before {
     served: Option<Served>,
     absent: Vec<IpAddr>,
     limits: BTreeMap<String, u64>,
+    profiles: Vec<Profile>,
 }
 
 impl Before {
@@ -25,6 +26,7 @@ impl Before {
             served: Served::look(),
             absent: loopback::absent(),
             limits: limits(),
+            profiles: profiles(),
         }
     }
 
@@ -42,6 +44,7 @@ impl Before {
             .into_iter()
             .chain(addresses)
             .chain(self.put_limits_back())
+            .chain(self.put_profiles_back())
             .chain(delete_profiles(worker))
             .collect()
     }
@@ -61,6 +64,27 @@ impl Before {
             )
             .collect()
     }
+
+    /// The run may have been killed before a device that it loaded anew had them.
+    fn put_profiles_back(&self) -> Vec<String> {
+        let now = profiles();
+        let lost = self
+            .profiles
+            .iter()
+            .filter(|before| now.iter().all(|now| now.name != before.name));
+        lost.map(
+            |Profile { name, filter }| match Sysctl::new().profile_set(name, filter) {
+                Ok(()) => format!("the profile {name} was made again"),
+                Err(error) => format!("failed to make the profile {name} again: {error}"),
+            },
+        )
+        .collect()
+    }
+}
+
+/// None where there is no device.
+fn profiles() -> Vec<Profile> {
+    Sysctl::new().profile_list().unwrap_or_default()
 }
 
 /// Those that bear the worker's number.
