@@ -119,15 +119,15 @@ test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
 .PHONY: bench
-bench: ## measure what has a cost: parser, walk, connections, scrapes, statistics
+bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
 	$(KTEST) callgrind CC=gcc
 	$(KERNEL_TEST) bench CC=gcc
 	$(CARGO) bench -p tcp-echo --locked --bench scale
-	$(CARGO) build --release -p tcpstatsd --locked
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 	$(CARGO) bench -p orchestrator --locked --bench scale
+	@scripts/bench-filter-tests.sh
 
 .PHONY: clean
 clean: ## remove what was built
