@@ -7,18 +7,18 @@ cd "$(dirname "$0")/.."
 
 orchestrator=target/release/orchestrator
 scratch=$(mktemp -d)
-export TCPSTATS_LAB_DIR=$scratch/lab
+lab=(--name bench --dir "$scratch/lab")
 
 # shellcheck disable=SC2317  # called by trap
 finish() {
-	"$orchestrator" lab down >&2
+	"$orchestrator" lab down "${lab[@]}" >&2
 	rm -rf "$scratch"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-"$orchestrator" lab up -n 1 --name bench --bin-dir target/release >&2
-"$orchestrator" run --all-vms --inventory "$TCPSTATS_LAB_DIR/vms.toml" \
+"$orchestrator" lab up -n 1 "${lab[@]}" --bin-dir target/release >&2
+"$orchestrator" run --all-vms --inventory "$scratch/lab/vms.toml" \
 	--dist dist --runs-dir "$scratch/runs" --listen 127.0.0.1:0 --json \
 	2>"$scratch/stderr" >"$scratch/result.json" ||
 	{ cat "$scratch/stderr" >&2; exit 1; }
