@@ -10,7 +10,7 @@ use std::time::Duration;
 use protocol::Outcome;
 
 use super::{Session, TargetError};
-use crate::framework::compile::{Job, SILENCE_LIMIT};
+use crate::framework::compile::{Job, Make, SILENCE_LIMIT};
 use crate::framework::cross::{self, Platform};
 use crate::framework::packages::KERNEL_MAKEFILE;
 use crate::framework::process::{Line, Process, ProcessError};
@@ -40,18 +40,18 @@ fn kmod_native<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetE
         )));
     }
     let objects = session.objects()?;
-    session.report().target_started(name, Some(1))?;
-    let job = Job {
+    let make = session.start_make(Job {
         folder: options.kmod_src.clone(),
         arguments: vec!["all".into(), format!("CC={}", options.cc).into()],
         environment: vec![("MAKEOBJDIR", objects.path.clone().into())],
-    };
+    })?;
+    session.report().target_started(name, Some(1))?;
     let module = objects.path.join("tcpstats.ko");
     build(
         session,
         "module",
         "tcpstats.ko, without a warning",
-        job,
+        make,
         &module,
     )?;
     drop(objects);
@@ -76,7 +76,7 @@ fn kmod_cross<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetEr
         match cross::job(kmod_src, platform, &objects.path) {
             Ok(job) => {
                 let module = objects.path.join(platform.module());
-                build(session, &id, &title, job, &module)?;
+                build(session, &id, &title, session.start_make(job)?, &module)?;
             }
             Err(reason) => skip(session, &id, &title, reason)?,
         }
@@ -130,10 +130,11 @@ fn program<W: Write>(
         &options.cc,
         &objects.path,
     );
+    let make = session.start_make(job)?;
     session.report().target_started(name, Some(2))?;
     let path = objects.path.join(tool);
     let title = format!("{tool} compiles without a warning");
-    if build(session, "compile", &title, job, &path)? {
+    if build(session, "compile", &title, make, &path)? {
         session
             .report()
             .test_started(None, "run", &format!("{tool} runs"));
@@ -155,16 +156,15 @@ fn start<W: Write>(session: &Session<W>, command: &mut Command) -> Result<Proces
     Process::spawn(command, &session.cancel, &session.restorer)
 }
 
-/// A test: make does its job, and `product` is there afterwards. Whether it
+/// A test: `make` ends well, and `product` is there afterwards. Whether it
 /// passed.
 fn build<W: Write>(
     session: &Session<W>,
     id: &str,
     title: &str,
-    job: Job,
+    make: Make,
     product: &Path,
 ) -> Result<bool, TargetError> {
-    let make = session.start_make(job)?;
     {
         let mut report = session.report();
         report.test_started(None, id, title);

@@ -14,12 +14,14 @@ use crate::filter::model::Filter;
 use crate::framework::check;
 use crate::framework::limits::Counters;
 use crate::framework::module::{Module, ModuleError};
+use crate::framework::system;
 
 /// How often it is loaded.
 const LIVES: usize = 20;
 
 /// Load, look, read and unload; at last everything is as it was found.
 pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
+    system::demand_rights().map_err(TargetError::Lacking)?;
     let module = Module::take(&session.options.kmod_src, &session.restorer)?;
     Series::run(session, name, LIVES + 2, |series| {
         // It is as before when the target has finished.

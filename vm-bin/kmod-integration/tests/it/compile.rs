@@ -184,6 +184,12 @@ fn a_tool_that_does_not_compile_is_not_run() {
 }
 
 #[test]
+fn all_without_the_sources_is_lacking_and_not_failed() {
+    let ran = run(&mut target("all", tree(&[]).path()));
+    assert_eq!(ran.status, Some(3), "{ran:?}");
+}
+
+#[test]
 fn a_tool_that_runs_otherwise_fails() {
     let makefile = "gen_connections:\n\t@printf '#!/bin/sh\\necho ready 9\\n' >$(OBJDIR)/$@\n\
                     \t@chmod 755 $(OBJDIR)/$@\n";

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +13,7 @@ use nix::unistd::Pid;
 use protocol::event::{Benchmark, Level, TestFinished};
 use protocol::{Body, Outcome};
 
-use crate::support::{Followed, Host, Ran, bye, processes_with, run, said};
+use crate::support::{Followed, Host, Ran, bye, copy_for_anybody, processes_with, run, said};
 
 /// Sizes that a test has time for.
 const CONNECTIONS: &str = "--connections=60";
@@ -91,6 +92,23 @@ fn smoke_takes_the_device_from_nobody() {
         );
         drop(reader);
         assert_eq!(processes_with("tcpstatsd"), before);
+    });
+}
+
+#[test]
+fn smoke_without_root_is_told_before_any_test() {
+    Host::with(|host| {
+        let smoke = host.target("live_smoke");
+        let (_folder, copy) = copy_for_anybody();
+        let mut nobody = Command::new(copy);
+        nobody.uid(65534).gid(65534).args(smoke.get_args());
+        let environment = smoke.get_envs();
+        nobody.envs(environment.filter_map(|(name, value)| Some((name, value?))));
+        let ran = run(&mut nobody);
+        assert_eq!(ran.status, Some(3), "{ran:?}");
+        let errors = logged(&ran, Level::Error);
+        assert!(errors[0].starts_with("not root: "), "{errors:?}");
+        assert_eq!(ran.tests().len(), 0);
     });
 }
 
