@@ -16,9 +16,9 @@ pub(super) struct Series {
 /// Why a file is no series.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SeriesError {
-    #[error("failed to open {path}: {source}")]
+    #[error("failed to open {path}")]
     Open { path: String, source: io::Error },
-    #[error("{path} is no CSV file: {source}")]
+    #[error("{path} is no CSV file")]
     Csv { path: String, source: csv::Error },
     #[error(
         "{path}, line 1: the columns are `{columns}`; one is to be called `value`, and one may be called `time`"
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Series, String> {
-        Series::parse(text.as_bytes(), "x.csv").map_err(|error| error.to_string())
+        Series::parse(text.as_bytes(), "x.csv").map_err(|error| crate::tell::chain(&error))
     }
 
     #[test]

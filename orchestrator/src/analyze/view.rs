@@ -22,7 +22,8 @@ struct FoundChange {
     /// Of the first point after the change, from 0.
     index: usize,
     time: String,
-    ratio: f64,
+    /// How much more there is after it, relative; `None` where there was nothing before.
+    ratio: Option<f64>,
     p: f64,
     before: Side,
     after: Side,
@@ -57,7 +58,7 @@ impl Verdict {
                 .map(|change| FoundChange {
                     index: change.index,
                     time: series.name(change.index),
-                    ratio: change.ratio(),
+                    ratio: (change.before.mean != 0.0).then(|| change.ratio()),
                     p: change.p,
                     before: side(&change.before),
                     after: side(&change.after),
@@ -85,9 +86,9 @@ impl Verdict {
         for change in &self.changes {
             writeln!(
                 out,
-                "  at {}: {:+.1} %, {} ± {} over {} points, then {} ± {} over {} (p {:.1e})",
+                "  at {}: {}, {} ± {} over {} points, then {} ± {} over {} (p {:.1e})",
                 change.time,
-                change.ratio * 100.0,
+                change.ratio.map_or("from 0".to_owned(), percent),
                 short(change.before.mean),
                 short(change.before.deviation),
                 change.before.points,
@@ -109,6 +110,10 @@ impl Verdict {
         }
         Ok(())
     }
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:+.1} %", ratio * 100.0)
 }
 
 /// A number with four digits that matter.

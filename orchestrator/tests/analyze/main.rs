@@ -79,6 +79,19 @@ fn the_published_method_takes_its_settings() {
 }
 
 #[test]
+fn a_change_from_nothing_has_no_ratio() {
+    let step = "value\n".to_owned() + &"0\n".repeat(10) + &"5\n".repeat(10);
+    let (_, stdout, _) = analyze(&["-"], &step);
+    assert!(
+        stdout.contains("  at 10: from 0, 0 ± 0 over 10 points, then 5.000 ± 0 over 10"),
+        "{stdout}"
+    );
+    let (_, stdout, _) = analyze(&["-", "--json"], &step);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(verdict["changes"][0]["ratio"], serde_json::Value::Null);
+}
+
+#[test]
 fn what_is_no_series_is_said_with_its_place() {
     for (arguments, input, says) in [
         (
@@ -87,7 +100,11 @@ fn what_is_no_series_is_said_with_its_place() {
             "the standard input, line 3: `two` is no finite number",
         ),
         (&["-"], "when,what\n1,2\n", "the columns are `when,what`"),
-        (&["/nowhere/x.csv"], "", "failed to open /nowhere/x.csv"),
+        (
+            &["/nowhere/x.csv"],
+            "",
+            "failed to open /nowhere/x.csv: No such file or directory (os error 2)\n",
+        ),
         (
             &["-", "--max-p", "1"],
             "",
