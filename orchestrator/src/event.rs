@@ -39,6 +39,9 @@ pub enum Body {
         orchestrator: String,
         /// What is to be done.
         plan: Plan,
+        /// What the live targets are told.
+        #[serde(default)]
+        live: Live,
     },
     /// A run that was cut off goes on with what is missing: the VMs without an
     /// end, and those that were cancelled.
@@ -275,6 +278,16 @@ pub struct Plan {
     pub vms: Vec<PlannedVm>,
     /// The targets, in the order in which each VM runs them.
     pub targets: Vec<PlannedTarget>,
+}
+
+/// How much the live targets do, and how long.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// Connections to open, one number after the other; none for the targets'
+    /// own choice.
+    pub connections: Vec<u32>,
+    /// How long live_soak goes on; `None` for its own choice.
+    pub duration_s: Option<f64>,
 }
 
 /// One VM of a plan.

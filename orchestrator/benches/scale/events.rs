@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use orchestrator::event::{Body, Event, Plan, PlannedTarget, PlannedVm};
+use orchestrator::event::{Body, Event, Live, Plan, PlannedTarget, PlannedVm};
 use orchestrator::event_log::{FILE_NAME, Reader, Writer};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fold, Projection, StateHandle};
@@ -147,6 +147,7 @@ fn begin() -> Body {
                 category: "all".into(),
             }],
         },
+        live: Live::default(),
     }
 }
 

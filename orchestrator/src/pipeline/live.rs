@@ -4,22 +4,18 @@
 
 use std::time::Duration;
 
+use crate::event::Live;
+
 /// How long live_soak goes on where nobody says.
 const SOAK: Duration = Duration::from_secs(3600);
 /// The same as a part of live_all.
 const SOAK_OF_ALL: Duration = Duration::from_secs(60);
 
-/// How much, and how long.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Live {
-    /// Connections to open, one number after the other; none for the targets'
-    /// own choice.
-    pub connections: Vec<u32>,
-    /// How long live_soak goes on; `None` for its own choice.
-    pub duration: Option<Duration>,
-}
-
 impl Live {
+    fn duration(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.duration_s?).ok()
+    }
+
     /// Arguments of the test binary.
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut arguments = Vec::new();
@@ -27,7 +23,7 @@ impl Live {
             let numbers: Vec<String> = self.connections.iter().map(u32::to_string).collect();
             arguments.extend(["--connections".to_owned(), numbers.join(",")]);
         }
-        if let Some(duration) = self.duration {
+        if let Some(duration) = self.duration() {
             let duration = humantime::format_duration(duration).to_string();
             arguments.extend(["--duration".to_owned(), duration]);
         }
@@ -38,8 +34,8 @@ impl Live {
     /// what the limit of the stage is meant for.
     pub(super) fn soak_of(&self, target: &str) -> Duration {
         match target {
-            "live_soak" => self.duration.unwrap_or(SOAK),
-            "live_all" => self.duration.unwrap_or(SOAK_OF_ALL),
+            "live_soak" => self.duration().unwrap_or(SOAK),
+            "live_all" => self.duration().unwrap_or(SOAK_OF_ALL),
             _ => Duration::ZERO,
         }
     }
@@ -54,7 +50,7 @@ mod tests {
         assert_eq!(Live::default().arguments(), [""; 0]);
         let live = Live {
             connections: vec![1000, 20],
-            duration: Some(Duration::from_secs(90)),
+            duration_s: Some(90.0),
         };
         assert_eq!(
             live.arguments(),
@@ -65,7 +61,7 @@ mod tests {
     #[test]
     fn a_soak_has_its_duration_beyond_the_limit() {
         let live = Live {
-            duration: Some(Duration::from_secs(7200)),
+            duration_s: Some(7200.0),
             ..Live::default()
         };
         assert_eq!(live.soak_of("live_soak"), Duration::from_secs(7200));

@@ -42,10 +42,9 @@ pub use deploy::Dist;
 pub(crate) use facts::learn;
 pub use failure::Failure;
 pub(crate) use health::{Check, Finding, Grade, examine};
-pub use live::Live;
 pub use stop::{Stop, StopReason};
 
-use crate::event::{Body, PlannedTarget, Stage};
+use crate::event::{Body, Live, PlannedTarget, Stage};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
 use crate::ssh::{Connection, ControlDir};

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::event::Live;
 use crate::inventory::Deploy;
 use crate::outputs;
-use crate::pipeline::Live;
 use crate::plan::{Overrides, Selection};
 use crate::run::job::Settings;
 use crate::runs::{self, NoRunsDir};
@@ -175,7 +175,7 @@ impl Driving {
     fn live(&self) -> Live {
         Live {
             connections: self.connections.clone(),
-            duration: self.duration,
+            duration_s: self.duration.map(|duration| duration.as_secs_f64()),
         }
     }
 

@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 use super::dispatch;
 use super::resume::Past;
 use super::signals::Interrupts;
-use crate::event::Body;
+use crate::event::{Body, Live};
 use crate::event_log::{self, WriteError, Writer};
 use crate::inventory::Vm;
-use crate::pipeline::{Dist, Live, Missing, Shared, Stop, StopReason};
+use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
 use crate::projection::{Fold, Projection};
 use crate::ssh::ControlDir;
@@ -102,6 +102,7 @@ impl Job {
                     run: self.run.clone(),
                     orchestrator,
                     plan: self.plan.to_event(),
+                    live: self.settings.live.clone(),
                 };
                 (begin, HashMap::new(), Duration::ZERO, None)
             }
@@ -110,6 +111,11 @@ impl Job {
                 (begin, past.missing(), past.spent(), Some(past.end))
             }
         };
+        // What a run was begun with is what it goes on with.
+        let live = match &self.past {
+            None => self.settings.live,
+            Some(past) => past.live(),
+        };
         let (recorder, writer) = match end {
             None => Writer::start(&log, projections, Timestamp::now, on_failure)?,
             Some(end) => Writer::go_on(&log, end, projections, Timestamp::now, on_failure)?,
@@ -117,7 +123,7 @@ impl Job {
         let shared = Shared {
             holder: holder(&self.run),
             targets: self.plan.targets.clone(),
-            live: self.settings.live,
+            live,
             recorder: recorder.clone(),
             stop,
             control,

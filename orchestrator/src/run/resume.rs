@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use miette::Diagnostic;
 
-use crate::event::{Body, Event, PlannedTarget, PlannedVm, VmOutcome};
+use crate::event::{Body, Event, Live, PlannedTarget, PlannedVm, VmOutcome};
 use crate::event_log::{End, ReadError, Reader};
 use crate::pipeline::Missing;
 use crate::projection::state::{RunState, VmState};
@@ -97,6 +97,12 @@ impl Past {
     pub(super) fn targets(&self) -> &[PlannedTarget] {
         let head = self.state.head.as_ref();
         head.map_or(&[], |head| &head.targets)
+    }
+
+    /// What the live targets were told.
+    pub(super) fn live(&self) -> Live {
+        let head = self.state.head.as_ref();
+        head.map_or_else(Live::default, |head| head.live.clone())
     }
 
     /// The VMs that were planned.

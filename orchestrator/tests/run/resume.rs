@@ -128,6 +128,29 @@ fn only_what_is_missing_is_done_and_twice_changes_nothing() {
 }
 
 #[test]
+fn what_the_run_was_begun_with_is_what_it_goes_on_with() {
+    let lab = Lab::new(&["a"]);
+    let run = lab.start(&["--target=polite", "--connections=7,9", "--duration=3s"]);
+    run.wait_for_harness("a");
+    let folder = run.kill();
+    lab.program(
+        "kmod-integration",
+        &include_str!("fixture/kmod-integration.sh")
+            .replace("target=$1\n", "target=$1 arguments=$*\n")
+            .replace("hang | polite)", "hang)")
+            .replace("good | live_good)", "good | live_good | polite)")
+            .replace("\"kept\"", "\"$arguments\""),
+    );
+    let ran = lab.resume(&folder, &[]);
+    assert_eq!(ran.code(), 0, "{ran:#?}");
+    let arguments = fs::read_to_string(folder.join("vms/a/polite/inner/log")).unwrap();
+    assert!(
+        arguments.ends_with(" --connections 7,9 --duration 3s\n"),
+        "{arguments}"
+    );
+}
+
+#[test]
 fn a_vm_that_came_to_its_end_is_left_alone() {
     let mut lab = Lab::new(&["a"]);
     lab.vm_at("b", "127.0.0.1", 1, "");

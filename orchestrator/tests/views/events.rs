@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use orchestrator::event::{
-    Body, Cause, Event, Facts, Plan, PlannedTarget, PlannedVm, Reading, ScrapeReason, Stage,
+    Body, Cause, Event, Facts, Live, Plan, PlannedTarget, PlannedVm, Reading, ScrapeReason, Stage,
     VERSION, VmOutcome,
 };
 use orchestrator::projection::state::RunState;
@@ -40,6 +40,7 @@ impl Story {
             run: "20261123T094900Z-k3f9".into(),
             orchestrator: "0.1.0".into(),
             plan,
+            live: Live::default(),
         });
         story
     }

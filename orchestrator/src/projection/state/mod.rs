@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::event::{Body, Event, Plan, PlannedTarget, PlannedVm, VmOutcome};
+use crate::event::{Body, Event, Live, Plan, PlannedTarget, PlannedVm, VmOutcome};
 use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
@@ -47,6 +47,8 @@ pub struct RunHead {
     pub started: Timestamp,
     /// What each VM is to run, in order.
     pub targets: Vec<PlannedTarget>,
+    /// What the live targets are told.
+    pub live: Live,
 }
 
 /// A signal that ended a run early.
@@ -66,7 +68,8 @@ impl RunState {
                 run,
                 orchestrator,
                 plan,
-            } => self.start(event.time, run, orchestrator, plan),
+                live,
+            } => self.start(event.time, run, orchestrator, plan, live),
             Body::RunResumed { .. } => self.resume(),
             Body::StageStarted { vm, stage, attempt } => {
                 self.vm_mut(vm).stage_started(event.time, *stage, *attempt);
@@ -178,13 +181,14 @@ impl RunState {
         }
     }
 
-    fn start(&mut self, time: Timestamp, run: &str, orchestrator: &str, plan: &Plan) {
+    fn start(&mut self, time: Timestamp, run: &str, orchestrator: &str, plan: &Plan, live: &Live) {
         *self = Self {
             head: Some(RunHead {
                 run: run.to_owned(),
                 orchestrator: orchestrator.to_owned(),
                 started: time,
                 targets: plan.targets.clone(),
+                live: live.clone(),
             }),
             ..Self::default()
         };
