@@ -70,6 +70,23 @@ impl Outputs {
         self.github || env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
     }
 
+    /// That the files that are wanted can be written at all: before a run, not
+    /// after it.
+    ///
+    /// # Errors
+    /// The first that can't.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Some(path) = &self.junit else {
+            return Ok(());
+        };
+        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map(drop).map_err(|source| Error::File {
+            action: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+
     /// Write all that is wanted of the run that `state` is of, and whose log is
     /// at `log`, which may break off. Annotations go beside a result as JSON,
     /// which must stand alone.

@@ -76,7 +76,7 @@ fn find(lab: &Lab, host: &str) -> Result<Init, LabError> {
     let (what, advice) = if inits.is_empty() {
         (
             "no lab is up".to_owned(),
-            "run `orchestrator lab up`".to_owned(),
+            format!("run `{}`", lab.command("up")),
         )
     } else {
         let names: Vec<_> = inits.iter().map(|init| init.host.as_str()).collect();

@@ -51,10 +51,13 @@ struct Lab {
 impl Lab {
     /// The command line that does `what` with this lab, for advice.
     fn command(&self, what: &str) -> String {
-        if self.name == LabName::default() {
-            format!("orchestrator lab {what}")
-        } else {
-            format!("orchestrator lab --name {} {what}", self.name)
+        let mut line = "orchestrator lab".to_owned();
+        if self.name != LabName::default() {
+            line += &format!(" --name {}", self.name);
         }
+        if self.dir.path() != self.name.default_dir() {
+            line += &format!(" --dir {}", self.dir.path().display());
+        }
+        format!("{line} {what}")
     }
 }

@@ -96,7 +96,16 @@ struct Wanted {
     past: Option<Past>,
 }
 
+/// What is to be done, once it is known that it can be told.
 fn planned(args: &Args) -> Result<Wanted, Report> {
+    let wanted = wanted(args)?;
+    if !args.dry_run {
+        args.outputs.check().map_err(Error::Outputs)?;
+    }
+    Ok(wanted)
+}
+
+fn wanted(args: &Args) -> Result<Wanted, Report> {
     let inventory = inventory::load(args.driving.inventory().as_deref())?;
     let Some(run) = args.resumed() else {
         let plan = plan::plan(&inventory, &args.selection(), &args.overrides())?;

@@ -200,3 +200,16 @@ fn an_address_that_is_taken_is_told_before_anything_is_touched() {
     assert!(stderr.contains(&address), "{stderr}");
     assert!(stderr.contains("--listen"), "{stderr}");
 }
+
+#[test]
+fn a_report_that_can_not_be_written_is_told_before_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let stderr = refused(
+        &mut run(dir.path(), &["--all-vms", "--junit=none/x.xml"]),
+        &dir,
+    );
+    assert!(
+        stderr.contains("failed to write none/x.xml; name another file with --junit"),
+        "{stderr}"
+    );
+}
