@@ -55,7 +55,7 @@ impl Pipeline {
             folders.extend(inner);
         }
         // All is fetched; a server that dislikes the good-bye takes nothing back.
-        let _ = sftp.close().await;
+        sftp.close().await;
         Ok(())
     }
 

@@ -47,7 +47,7 @@ pub use stop::{Stop, StopReason};
 use crate::event::{Body, Live, PlannedTarget, Stage};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
-use crate::ssh::{Connection, ControlDir};
+use crate::ssh::{Connection, ControlDir, Transfer};
 use load::Loaded;
 use place::{Place, Programs};
 use test::Verdict;
@@ -358,7 +358,7 @@ struct Begun {
 }
 
 /// Open `machine`'s file transfer and give its errors their meaning.
-async fn sftp(connection: &Connection) -> Result<openssh_sftp_client::Sftp, Failure> {
+async fn sftp(connection: &Connection) -> Result<Transfer, Failure> {
     let opened = connection.sftp().await;
     opened.map_err(|error| {
         Failure::from(error)

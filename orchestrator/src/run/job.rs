@@ -161,15 +161,16 @@ fn parts(
         .collect()
 }
 
-/// A new folder in `runs` whose name is the run's: when it began, and something
-/// that keeps two runs of one second apart.
+/// A new folder in `runs` whose name is the run's: when it began, to the
+/// millisecond, as names give the order of runs, and something that keeps two
+/// runs of one moment apart.
 ///
 /// # Errors
 /// What making it gives.
 pub(crate) fn make_folder(runs: &Path) -> io::Result<(String, PathBuf)> {
     fs::create_dir_all(runs)?;
     let dir = tempfile::Builder::new()
-        .prefix(&Timestamp::now().strftime("%Y%m%dT%H%M%SZ-").to_string())
+        .prefix(&Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ-").to_string())
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(runs)?;
     let folder = std::path::absolute(dir.keep())?;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
-use openssh_sftp_client::{Error as SftpError, Sftp, SftpOptions};
+use openssh_sftp_client::Error as SftpError;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
 use super::master::Connection;
+use super::transfer::Transfer;
 
 /// What is kept of each stream of a command that is waited for, bytes.
 const OUTPUT_BYTES_MAX: u64 = 64 << 10;
@@ -263,10 +264,9 @@ impl Connection {
     ///
     /// # Errors
     /// When the VM's sshd has none, or the connection is lost.
-    pub async fn sftp(&self) -> Result<Sftp, RemoteError> {
-        let opened = Sftp::from_clonable_session(Arc::clone(&self.session), SftpOptions::new());
-        match opened.await {
-            Ok(sftp) => Ok(sftp),
+    pub(crate) async fn sftp(&self) -> Result<Transfer, RemoteError> {
+        match Transfer::open(Arc::clone(&self.session)).await {
+            Ok(transfer) => Ok(transfer),
             Err(source) => Err(self.sftp_error("open an SFTP session".into(), source).await),
         }
     }

@@ -44,7 +44,8 @@ fn a_vm_is_part_of_one_run_at_a_time_and_others_go_on_beside_it() {
     assert_eq!(state, "waiting");
     let (other, state) = service.run("good", "b");
     assert_eq!(state, "running");
-    assert_eq!(service.wait_for_end(&other)["result"], "passed");
+    let result = service.wait_for_end(&other);
+    assert_eq!(result["result"], "passed", "{result:#}");
     assert!(service.result(&second).is_null());
     let (third, state) = service.run("good", "a");
     assert_eq!(state, "waiting");

@@ -55,7 +55,7 @@ impl Pipeline {
         }
         // All is written and closed; a server that dislikes the good-bye does
         // not change that.
-        let _ = sftp.close().await;
+        sftp.close().await;
         let all = uploads.len();
         self.output(
             Stage::Deploy,

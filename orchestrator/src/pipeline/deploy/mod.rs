@@ -145,7 +145,7 @@ impl Pipeline {
             let tried = format!("rename {new} to {current}");
             return Err(connection.sftp_error(tried, error).await.into());
         }
-        let _ = sftp.close().await;
+        sftp.close().await;
         Ok(())
     }
 }
