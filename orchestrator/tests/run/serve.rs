@@ -101,7 +101,9 @@ fn after_a_restart_each_vm_has_its_last_run() {
     service.wait_for_end(&of_a);
     service.wait_for_end(&of_b);
     let (cut, _) = service.run("hang", "b");
-    wait_until("it goes on", || !service.result(&cut).is_null());
+    wait_until("its target runs", || {
+        !service.result(&cut)["vms"][0]["targets"][0].is_null()
+    });
     let runs = service.runs();
     service.signal("KILL");
     service.wait();
