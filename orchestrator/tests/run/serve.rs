@@ -74,6 +74,11 @@ fn a_vm_is_part_of_one_run_at_a_time_and_others_go_on_beside_it() {
 fn a_stop_cleans_up_and_takes_no_more() {
     let lab = Lab::new(&["a"]);
     let service = lab.serve("serve", "");
+    // The clean-up waits until it was seen what the service says meanwhile.
+    let hold = lab.scratch("marks").join("hold");
+    fs::write(&hold, "").unwrap();
+    let held = format!("while [ -e {hold:?} ]; do sleep 0.05; done; exec /usr/bin/pkill \"$@\"");
+    lab.tool("pkill", &held);
     let (run, _) = service.run("hang", "a");
     let (waiting, _) = service.run("good", "a");
     wait_until("the target runs", || {
@@ -82,6 +87,13 @@ fn a_stop_cleans_up_and_takes_no_more() {
     assert_eq!(service.ask_with("GET", "/readyz", "", "").status, 200);
     let runs = service.runs();
     service.signal("TERM");
+    wait_until("it is not ready", || {
+        service.ask_with("GET", "/readyz", "", "").status == 503
+    });
+    let body = "{\"target\":[\"good\"],\"vms\":[\"a\"]}";
+    let refused = service.ask("POST", "/api/v1/runs", body);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    fs::remove_file(hold).unwrap();
     assert_eq!(service.wait().code(), Some(0));
     assert_eq!(lab.processes(), []);
     let log = fs::read_to_string(runs.join(&run).join("events.ndjson")).unwrap();
