@@ -141,8 +141,6 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use clap::CommandFactory as _;
 
     use super::*;
@@ -201,27 +199,8 @@ mod tests {
         }
     }
 
-    /// Every long option, of all commands.
-    fn options(command: &clap::Command) -> BTreeSet<String> {
-        let own = command.get_arguments().filter_map(clap::Arg::get_long);
-        let own = own.map(str::to_owned);
-        own.chain(command.get_subcommands().flat_map(options))
-            .collect()
-    }
-
     #[test]
     fn the_manual_has_every_option_and_no_other() {
-        let mut command = Arguments::command();
-        command.build();
-        let requests = include_str!("../man/tcp-echo.1")
-            .lines()
-            .filter(|line| line.contains("Fl "));
-        let words = requests.flat_map(str::split_whitespace);
-        let documented: BTreeSet<String> = words
-            .filter_map(|word| word.strip_prefix('-'))
-            .filter(|option| option.len() > 1)
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(options(&command), documented);
+        manual_check::assert_options(Arguments::command(), include_str!("../man/tcp-echo.1"));
     }
 }

@@ -55,6 +55,12 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_option_and_no_other() {
+        let manual = include_str!("../man/tcpstats-exporter.8");
+        manual_check::assert_options(Arguments::command(), manual);
+    }
+
+    #[test]
     fn rates_are_positive_and_bounded() {
         for (text, value) in [("2", 2.0), ("0.1", 0.1), ("20", 20.0), ("1000", 1000.0)] {
             assert_eq!(rate(text), Ok(value));

@@ -145,8 +145,6 @@ pub(crate) fn run() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use clap::CommandFactory as _;
 
     use super::*;
@@ -191,27 +189,8 @@ mod tests {
         assert!(!marked(text, &error).contains('\u{1b}'));
     }
 
-    /// Every long option, of all commands.
-    fn options(command: &clap::Command) -> BTreeSet<String> {
-        let own = command.get_arguments().filter_map(clap::Arg::get_long);
-        let own = own.map(str::to_owned);
-        own.chain(command.get_subcommands().flat_map(options))
-            .collect()
-    }
-
     #[test]
     fn the_manual_has_every_option_and_no_other() {
-        let mut command = Arguments::command();
-        command.build();
-        let requests = include_str!("../../man/tcpstats.1")
-            .lines()
-            .filter(|line| line.contains("Fl "));
-        let words = requests.flat_map(str::split_whitespace);
-        let documented: BTreeSet<String> = words
-            .filter_map(|word| word.strip_prefix('-'))
-            .filter(|option| option.len() > 1)
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(options(&command), documented);
+        manual_check::assert_options(Arguments::command(), include_str!("../../man/tcpstats.1"));
     }
 }
