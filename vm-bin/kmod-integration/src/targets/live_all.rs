@@ -25,14 +25,14 @@ pub(super) fn run<W: Write>(session: &Session<W>, _name: &str) -> Result<(), Tar
     let exporter = start_exporter(session)?;
     let exporter = exporter.as_ref();
     members.run("live_bench", |session, name| {
-        read_bench::run_with(session, name, exporter)
+        read_bench::run(session, name, exporter)
     })?;
     members.run("live_stats", |session, name| {
-        sysctl_counters::run_with(session, name, exporter)
+        sysctl_counters::run(session, name, exporter)
     })?;
     members.run("live_dtrace", dtrace_probes::run)?;
     members.run("live_dos", |session, name| {
-        dos_protection::run_with(session, name, exporter)
+        dos_protection::run(session, name, exporter)
     })?;
     members.run("live_integration", live_integration::run)?;
     members.run("live_soak", |session, name| {

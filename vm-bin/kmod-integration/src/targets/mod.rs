@@ -120,13 +120,13 @@ static TARGETS: &[Target] = &[
         name: "live_bench",
         kind: Kind::Live,
         about: "time of reading 1,000 to 100,000 real connections, 7 workloads",
-        run: read_bench::run,
+        run: |session, name| read_bench::run(session, name, None),
     },
     Target {
         name: "live_stats",
         kind: Kind::Live,
         about: "the counters add up after each kind of filter and under readers",
-        run: sysctl_counters::run,
+        run: |session, name| sysctl_counters::run(session, name, None),
     },
     Target {
         name: "live_dtrace",
@@ -138,7 +138,7 @@ static TARGETS: &[Target] = &[
         name: "live_dos",
         kind: Kind::Live,
         about: "limits of descriptors, time and readers; signals",
-        run: dos_protection::run,
+        run: |session, name| dos_protection::run(session, name, None),
     },
     Target {
         name: "live_integration",

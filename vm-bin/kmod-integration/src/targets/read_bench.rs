@@ -45,13 +45,8 @@ pub(super) const STAND_LIMIT: Duration = Duration::from_secs(300);
 /// What a workload may take.
 const WORKLOAD_LIMIT: Duration = Duration::from_secs(600);
 
-/// Without an exporter.
-pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
-    run_with(session, name, None)
-}
-
-/// With the exporter of [`super::live_all`].
-pub(super) fn run_with<W: Write>(
+/// Run it, with the exporter that [`super::live_all`] has.
+pub(super) fn run<W: Write>(
     session: &Session<W>,
     name: &str,
     exporter: Option<&Exporter>,

@@ -51,13 +51,8 @@ const KINDS: [(&str, Option<&str>); 5] = [
     ("an address", Some("addr")),
 ];
 
-/// Without an exporter.
-pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
-    run_with(session, name, None)
-}
-
-/// With the exporter of [`super::live_all`].
-pub(super) fn run_with<W: Write>(
+/// Run it, with the exporter that [`super::live_all`] has.
+pub(super) fn run<W: Write>(
     session: &Session<W>,
     name: &str,
     exporter: Option<&Exporter>,
