@@ -6,6 +6,7 @@
 //! is counted; the event log has it in full.
 
 mod benchmark;
+mod counters;
 mod vm;
 
 use std::collections::HashMap;
@@ -16,9 +17,10 @@ use crate::event::{Body, Event, Live, Plan, PlannedTarget, PlannedVm, VmOutcome}
 use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
+pub use counters::Counters;
 pub use vm::{
-    Counters, KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd,
-    TargetState, VmEnd, VmState,
+    KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
+    VmEnd, VmState,
 };
 
 /// A run after some of its events.

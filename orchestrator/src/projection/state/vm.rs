@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
 
 use super::benchmark::BenchmarkState;
+use super::counters::{self, Counters};
 use crate::event::{Cause, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
@@ -18,8 +19,6 @@ pub const KEPT_LINES: usize = 5;
 const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
-/// Counters of one VM, and of one target.
-const KEPT_COUNTERS: usize = 256;
 /// Benchmarks of one target.
 const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
@@ -154,31 +153,6 @@ pub struct TargetEnd {
     pub duration_s: f64,
     /// When that was, by the orchestrator's clock.
     pub time: Timestamp,
-}
-
-/// Counters that were read several times in a target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
-    first: BTreeMap<String, u64>,
-    last: BTreeMap<String, u64>,
-}
-
-impl Counters {
-    fn read(&mut self, values: &BTreeMap<String, u64>) {
-        self.last = clip_counters(values);
-        if self.first.is_empty() {
-            self.first.clone_from(&self.last);
-        }
-    }
-
-    /// By how much each grew from the first reading to the last. What fell is
-    /// left out: it is no counter, or began anew with its module.
-    pub fn growth(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.last.iter().filter_map(|(name, last)| {
-            let grown = last.checked_sub(*self.first.get(name)?)?;
-            Some((name.as_str(), grown))
-        })
-    }
 }
 
 /// Tests by outcome.
@@ -374,8 +348,10 @@ impl VmState {
             }
             protocol::Body::Counters { target, values, .. } => {
                 self.target_mut(target).counters.read(values);
-                for (name, value) in clip_counters(values) {
-                    if self.counters.len() < KEPT_COUNTERS || self.counters.contains_key(&name) {
+                for (name, value) in counters::clipped(values) {
+                    if self.counters.len() < counters::KEPT_COUNTERS
+                        || self.counters.contains_key(&name)
+                    {
                         self.counters.insert(name, value);
                     }
                 }
@@ -502,11 +478,6 @@ fn clip_test(test: &TestFinished) -> TestFinished {
         message: test.message.as_deref().map(clip),
         ..*test
     }
-}
-
-fn clip_counters(values: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let kept = values.iter().take(KEPT_COUNTERS);
-    kept.map(|(name, value)| (clip(name), *value)).collect()
 }
 
 pub(super) fn clip(text: &str) -> String {
