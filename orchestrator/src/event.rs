@@ -259,6 +259,17 @@ impl ConsoleKind {
         matches!(self, Self::Panic | Self::Trap)
     }
 
+    /// As it stands in the JSON and in labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Trap => "trap",
+            Self::LockOrder => "lock_order",
+            Self::Witness => "witness",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub fn as_str(self) -> &'static str {
