@@ -38,8 +38,9 @@ const CONNECT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.
 const SCRAPE_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 
 /// What a run can end as.
-const RESULTS: [ExitStatus; 4] = [
+const RESULTS: [ExitStatus; 5] = [
     ExitStatus::Success,
+    ExitStatus::Regressed,
     ExitStatus::TestsFailed,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
@@ -260,6 +261,8 @@ impl View for Counting {
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::VmFinished { .. }
+            | Body::Judged { .. }
+            | Body::Compared { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }

@@ -9,7 +9,7 @@ use prometheus::proto::MetricFamily;
 
 use super::device;
 use super::family::{Family, Sample};
-use crate::event::{Stage, VmOutcome};
+use crate::event::{Judged, SeriesState, Stage, VmOutcome};
 use crate::projection::Fleet;
 use crate::projection::state::{RunState, Tally, VmState};
 
@@ -60,6 +60,23 @@ const BENCHMARK: Family = Family::gauge(
     &["vm", "benchmark", "workload", "connections", "unit"],
 );
 
+const BENCHMARK_CHANGE: Family = Family::gauge(
+    "orchestrator_benchmark_change_ratio",
+    "New mean through old mean, less 1, of the change of the benchmark's history that counts most: \
+     the last one that is for the worse and stands, else the last one; 0 where there was none.",
+    &["vm", "benchmark", "workload", "connections"],
+);
+const BENCHMARK_REGRESSION: Family = Family::gauge(
+    "orchestrator_benchmark_regression",
+    "Whether the benchmark got worse, which is confirmed, not recovered and not acknowledged (0 or 1).",
+    &["vm", "benchmark", "workload", "connections"],
+);
+const BENCHMARK_SUSPECT: Family = Family::gauge(
+    "orchestrator_benchmark_suspect",
+    "Whether the benchmark's last run is not what its history lets expect (0 or 1).",
+    &["vm", "benchmark", "workload", "connections"],
+);
+
 const LAST_SCRAPE: Family = Family::gauge(
     "orchestrator_last_scrape_timestamp_seconds",
     "When the VM's exporter was last scraped with success.",
@@ -89,6 +106,9 @@ impl StateCollector {
             TESTS,
             TEST_FAILED,
             BENCHMARK,
+            BENCHMARK_CHANGE,
+            BENCHMARK_REGRESSION,
+            BENCHMARK_SUSPECT,
             LAST_SCRAPE,
         ];
         let families = own.into_iter().chain(device::families());
@@ -134,6 +154,7 @@ fn merge(all: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
 
 /// All but whether a run goes on, of `vms` in the run that `state` is of.
 fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
+    let judged_ones = vms;
     let vms = || vms.iter().copied();
     let ends: Vec<TargetEnd> = vms().flat_map(|vm| target_ends(state, vm)).collect();
     vec![
@@ -148,6 +169,15 @@ fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
         TESTS.with(vms().flat_map(tests)),
         TEST_FAILED.with(vms().flat_map(failed_tests)),
         BENCHMARK.with(vms().flat_map(benchmarks)),
+        BENCHMARK_CHANGE.with(judged(judged_ones, |judged| {
+            judged.change.as_ref().map_or(0.0, |change| change.ratio)
+        })),
+        BENCHMARK_REGRESSION.with(judged(judged_ones, |judged| {
+            truth(judged.state == SeriesState::Confirmed)
+        })),
+        BENCHMARK_SUSPECT.with(judged(judged_ones, |judged| {
+            truth(judged.suspicion.is_some())
+        })),
         LAST_SCRAPE.with(vms().filter_map(last_scrape)),
     ]
 }
@@ -319,4 +349,36 @@ fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {
             ],
             value,
         })
+}
+
+/// The `value` of each series that was judged.
+fn judged(vms: &[&VmState], value: impl Fn(&Judged) -> f64) -> Vec<Sample<4>> {
+    let mut samples = Vec::new();
+    for vm in vms {
+        // As above: the same in another unit is no series of its own here.
+        let distinct: BTreeMap<_, f64> = vm
+            .findings
+            .judged
+            .iter()
+            .map(|judged| {
+                let of = &judged.quantity;
+                let key = (&of.benchmark, &of.workload, of.connections);
+                (key, value(judged))
+            })
+            .collect();
+        samples.extend(
+            distinct
+                .into_iter()
+                .map(|((benchmark, workload, connections), value)| Sample {
+                    labels: [
+                        vm.name().to_owned(),
+                        benchmark.clone(),
+                        workload.clone(),
+                        connections.to_string(),
+                    ],
+                    value,
+                }),
+        );
+    }
+    samples
 }
