@@ -85,7 +85,7 @@ fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<E
         return Err(Error::Empty { path });
     }
     if args.metrics {
-        print(out, &metrics.render()?)?;
+        print(out, &metrics.render())?;
     } else {
         state.read(|state| args.outputs.write(state, &path, out, notes))?;
     }

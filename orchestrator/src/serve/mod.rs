@@ -125,12 +125,10 @@ async fn serve(args: &Args) -> Result<(), Report> {
         path: runs_dir.clone(),
         reason,
     })?;
-    let metrics = Metrics::new(fleet.clone()).and_then(Metrics::with_process);
-    let metrics = metrics.map_err(miette::Error::msg)?;
     let (overrides, now) = (args.driving.overrides(), Timestamp::now());
-    let due =
-        Due::new(&entries, &inventory, &overrides, &fleet, now).map_err(miette::Error::msg)?;
-    metrics.add(due.clone()).map_err(miette::Error::msg)?;
+    let due = Due::new(&entries, &inventory, &overrides, &fleet, now);
+    let metrics = Metrics::new(fleet.clone()).map_err(miette::Error::msg)?;
+    let metrics = metrics.with_process().with(due.clone());
     let service = Arc::new(Service::new(
         inventory,
         overrides,
