@@ -17,6 +17,7 @@ packages=(
 	"iproute2 /usr/bin/ss"
 	"libck-dev /usr/include/ck_queue.h"
 	"libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux"
+	"libfaketime /usr/share/doc/libfaketime"
 	"libfuse3-dev /usr/include/fuse3/fuse_lowlevel.h"
 	"llvm-14 /usr/bin/llvm-readelf-14"
 	"mandoc /usr/bin/mandoc"

@@ -12,7 +12,8 @@
 //! - [`junit`], [`result`], [`github`]: the last word for other programs.
 //! - [`text`]: words and colours that they share.
 
-mod benchmarks;
+pub(crate) mod benchmarks;
+pub(crate) mod findings;
 mod fleet;
 pub mod github;
 pub mod junit;

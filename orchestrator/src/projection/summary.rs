@@ -14,7 +14,7 @@ use protocol::event::TestFinished;
 
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
-use super::{benchmarks, targets};
+use super::{benchmarks, findings, targets};
 use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
@@ -52,6 +52,7 @@ pub fn render(state: &RunState, look: Look) -> String {
         vm_table(state, look),
         targets::section(state, look),
         benchmarks::section(state, look),
+        findings::sections(state, look.paint),
         test_section(state, look.paint, "Failed tests", Tone::Bad, |target| {
             (&target.failed, target.tally().failed)
         }),
@@ -455,6 +456,7 @@ fn verdict(state: &RunState, paint: Paint) -> String {
     let run = state.head.as_ref().map_or("", |head| head.run.as_str());
     let (tone, word) = match (state.exit_status(), state.duration_s) {
         (ExitStatus::Success, _) => (Tone::Good, "PASSED"),
+        (ExitStatus::Regressed, _) => (Tone::Bad, "REGRESSED"),
         (ExitStatus::TestsFailed, _) => (Tone::Bad, "FAILED"),
         (ExitStatus::Interrupted, _) => (Tone::Warn, "INTERRUPTED"),
         (_, None) => (Tone::Warn, "UNFINISHED"),

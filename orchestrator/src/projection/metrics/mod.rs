@@ -28,8 +28,9 @@ use crate::exit::ExitStatus;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a run can end as.
-const RESULTS: [ExitStatus; 4] = [
+const RESULTS: [ExitStatus; 5] = [
     ExitStatus::Success,
+    ExitStatus::Regressed,
     ExitStatus::TestsFailed,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
@@ -218,6 +219,8 @@ impl View for Counting {
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::VmFinished { .. }
+            | Body::Judged { .. }
+            | Body::Compared { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }

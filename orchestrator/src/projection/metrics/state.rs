@@ -10,15 +10,16 @@ use prometheus::proto::MetricFamily;
 
 use super::device;
 use super::table::{
-    BENCHMARK, CONSOLE_REPORTS, LAST_RUN, LAST_SCRAPE, RUN_IN_PROGRESS, TARGET_DURATION,
-    TARGET_PASSED, TEST_FAILED, TESTS, VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
+    BENCHMARK, BENCHMARK_CHANGE, BENCHMARK_REGRESSION, BENCHMARK_SUSPECT, CONSOLE_REPORTS,
+    LAST_RUN, LAST_SCRAPE, RUN_IN_PROGRESS, TARGET_DURATION, TARGET_PASSED, TEST_FAILED, TESTS,
+    VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
 };
-use crate::event::{Stage, VmOutcome};
+use crate::event::{Judged, SeriesState, Stage, VmOutcome};
 use crate::projection::Fleet;
 use crate::projection::state::{RunState, Tally, VmState};
 
 /// Every family of this module.
-const FAMILIES: [Family; 13] = [
+const FAMILIES: [Family; 16] = [
     RUN_IN_PROGRESS,
     VM_INFO,
     VM_UP,
@@ -31,6 +32,9 @@ const FAMILIES: [Family; 13] = [
     TESTS,
     TEST_FAILED,
     BENCHMARK,
+    BENCHMARK_CHANGE,
+    BENCHMARK_REGRESSION,
+    BENCHMARK_SUSPECT,
     LAST_SCRAPE,
 ];
 
@@ -88,6 +92,7 @@ fn merge(all: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
 
 /// All but whether a run goes on, of `vms` in the run that `state` is of.
 fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
+    let judged_ones = vms;
     let vms = || vms.iter().copied();
     let ends: Vec<TargetEnd> = vms().flat_map(|vm| target_ends(state, vm)).collect();
     vec![
@@ -105,6 +110,15 @@ fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
         TESTS.with(vms().flat_map(tests)),
         TEST_FAILED.with(vms().flat_map(failed_tests)),
         BENCHMARK.with(vms().flat_map(benchmarks)),
+        BENCHMARK_CHANGE.with(judged(judged_ones, |judged| {
+            judged.change.as_ref().map_or(0.0, |change| change.ratio)
+        })),
+        BENCHMARK_REGRESSION.with(judged(judged_ones, |judged| {
+            truth(judged.state == SeriesState::Confirmed)
+        })),
+        BENCHMARK_SUSPECT.with(judged(judged_ones, |judged| {
+            truth(judged.suspicion.is_some())
+        })),
         LAST_SCRAPE.with(vms().filter_map(last_scrape)),
     ]
 }
@@ -297,4 +311,36 @@ fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {
             ],
             value,
         })
+}
+
+/// The `value` of each series that was judged.
+fn judged(vms: &[&VmState], value: impl Fn(&Judged) -> f64) -> Vec<Sample<4>> {
+    let mut samples = Vec::new();
+    for vm in vms {
+        // As above: the same in another unit is no series of its own here.
+        let distinct: BTreeMap<_, f64> = vm
+            .findings
+            .judged
+            .iter()
+            .map(|judged| {
+                let of = &judged.quantity;
+                let key = (&of.benchmark, &of.workload, of.connections);
+                (key, value(judged))
+            })
+            .collect();
+        samples.extend(
+            distinct
+                .into_iter()
+                .map(|((benchmark, workload, connections), value)| Sample {
+                    labels: [
+                        vm.name().to_owned(),
+                        benchmark.clone(),
+                        workload.clone(),
+                        connections.to_string(),
+                    ],
+                    value,
+                }),
+        );
+    }
+    samples
 }

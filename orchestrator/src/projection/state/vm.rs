@@ -8,6 +8,7 @@ use protocol::event::{Level, TestFinished};
 
 use super::benchmark::BenchmarkState;
 use super::counters::{self, Counters};
+use super::findings::Findings;
 use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
@@ -20,7 +21,7 @@ const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
 /// Benchmarks of one target.
-const KEPT_BENCHMARKS: usize = 512;
+pub(super) const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
 const OTHER: &str = "other";
 
@@ -44,6 +45,8 @@ pub struct VmState {
     pub sessions: BTreeMap<String, Session>,
     /// Why the first stage failed that was not tried again.
     pub failure: Option<Cause>,
+    /// What was found of its benchmarks.
+    pub findings: Findings,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
     /// What its exporter said last, by the exporter's names; nothing since a
@@ -208,6 +211,7 @@ impl VmState {
             targets: Vec::new(),
             sessions: BTreeMap::new(),
             failure: None,
+            findings: Findings::default(),
             counters: BTreeMap::new(),
             scraped: BTreeMap::new(),
             scrapes: Scrapes::default(),
