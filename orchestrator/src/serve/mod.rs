@@ -121,7 +121,7 @@ async fn serve(args: &Args) -> Result<(), Report> {
     let mut interrupts = signals::listen().map_err(Error::System)?;
 
     let fleet = Fleet::default();
-    past::load(&runs_dir, &inventory, &fleet).map_err(|reason| Error::Runs {
+    let cut = past::load(&runs_dir, &inventory, &fleet).map_err(|reason| Error::Runs {
         path: runs_dir.clone(),
         reason,
     })?;
@@ -148,6 +148,7 @@ async fn serve(args: &Args) -> Result<(), Report> {
         .await
         .map_err(miette::Error::msg)?;
     tell::note(format_args!("serving at http://{}", server.address()));
+    cut.iter().for_each(|run| service.take_over(run));
 
     let signal = tokio::select! {
         Some(signal) = interrupts.recv() => signal,
