@@ -11,20 +11,19 @@ use crate::outputs::{self, print};
 use crate::projection::metrics::Metrics;
 use crate::projection::state::RunState;
 use crate::projection::{Fold, Projection, StateHandle, View};
-use crate::runs;
+use crate::runs::{self, RunsDir};
 use crate::tell;
 
 /// What to replay, and how it is to be shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, its folder, or its events.ndjson
+    /// A run's name, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Print the metrics that the run left, instead of the summary
     #[arg(long, conflicts_with = "json")]
     metrics: bool,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
     #[command(flatten)]
     outputs: outputs::Outputs,
 }
@@ -68,11 +67,7 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<ExitStatus, Error> {
-    let runs_dir = match &args.runs_dir {
-        Some(dir) => dir.clone(),
-        None => runs::default_dir()?,
-    };
-    let path = runs::log_path(&args.run, &runs_dir);
+    let path = runs::log_path(&args.run, &args.runs_dir.path()?);
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?;
     let views: Vec<Box<dyn View>> = vec![metrics.view()];
