@@ -73,7 +73,7 @@ fn extremes(vms: &[&VmState], series: &BenchmarkState) -> Vec<String> {
         .collect()
 }
 
-fn title(benchmark: &BenchmarkState) -> String {
+pub(super) fn title(benchmark: &BenchmarkState) -> String {
     let name = printable(&benchmark.name);
     let workload = printable(&benchmark.workload);
     match benchmark.connections {
@@ -82,14 +82,14 @@ fn title(benchmark: &BenchmarkState) -> String {
     }
 }
 
-fn value(benchmark: &BenchmarkState) -> String {
+pub(super) fn value(benchmark: &BenchmarkState) -> String {
     let amount = amount(benchmark.median, &benchmark.unit);
     let spread = benchmark.spread() * 100.0;
     format!("{} ±{spread:.1} %", printable(&amount))
 }
 
 /// Four digits are as many as a measurement is good for.
-fn amount(value: f64, unit: &str) -> String {
+pub(super) fn amount(value: f64, unit: &str) -> String {
     const TIMES: [(&str, f64); 4] = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
     if let Some((_, scale)) = TIMES.iter().find(|(name, _)| *name == unit) {
         let seconds = value * scale;

@@ -18,6 +18,7 @@ use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
 pub use counters::Counters;
+pub(super) use vm::clip_to;
 pub use vm::{
     KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
     VmEnd, VmState,
