@@ -15,7 +15,8 @@ use crate::{analyze, doctor, lab, reference, replay, report, run, serve};
     version,
     propagate_version = true,
     after_help = "Exit status: 0 all passed, 1 tests failed, 2 wrong use or configuration,\n\
-                  3 a VM could not be driven to its end, 130 interrupted."
+                  3 a VM could not be driven to its end, 4 a regression (run --fail-on-regression),\n\
+                  130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -13,8 +13,9 @@
 //! - [`html`]: the last word, and more than that, as pages.
 //! - [`text`]: words and colours that they share.
 
-mod benchmarks;
+pub(crate) mod benchmarks;
 mod details;
+pub(crate) mod findings;
 mod fleet;
 pub mod github;
 pub mod html;

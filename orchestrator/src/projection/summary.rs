@@ -15,7 +15,7 @@ use protocol::event::TestFinished;
 
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
-use super::{benchmarks, targets};
+use super::{benchmarks, findings, targets};
 use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
@@ -53,6 +53,7 @@ pub fn render(state: &RunState, look: Look) -> String {
         vm_table(state, look),
         targets::section(state, look),
         benchmarks::section(state, look),
+        findings::sections(state, look.paint),
         test_section(state, look.paint, "Failed tests", Tone::Bad, |target| {
             (&target.failed, target.tally().failed)
         }),
@@ -475,6 +476,7 @@ pub(super) struct Verdict {
 pub(super) fn verdict(state: &RunState) -> Verdict {
     let (tone, word) = match (state.exit_status(), state.duration_s) {
         (ExitStatus::Success, _) => (Tone::Good, "PASSED"),
+        (ExitStatus::Regressed, _) => (Tone::Bad, "REGRESSED"),
         (ExitStatus::TestsFailed, _) => (Tone::Bad, "FAILED"),
         (ExitStatus::Interrupted, _) => (Tone::Warn, "INTERRUPTED"),
         (_, None) => (Tone::Warn, "UNFINISHED"),
