@@ -15,7 +15,7 @@ LINUX_PROGRAMS := $(VM_PROGRAMS) tcpstatsd
 KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test tools
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
-SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
+SHELL_SCRIPTS := .ci/run nix/test/bin/nix $(shell find scripts kmod nix -path kmod/tcpstats/build -prune -o \
 	-name '*.sh' -print)
 
 .PHONY: help
@@ -31,7 +31,7 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools freebsd test-demo test-nix ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -117,6 +117,10 @@ test-rust: ## every Rust test; those of the lab and the device need root
 .PHONY: test-demo
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
+
+.PHONY: test-nix
+test-nix: dist ## the flake, without a network: evaluated, built, run
+	@nix/test/run.sh
 
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics

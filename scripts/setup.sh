@@ -14,12 +14,14 @@ packages=(
 	"clang-format-14 /usr/bin/clang-format-14"
 	"curl /usr/bin/curl"
 	"fuse3 /usr/bin/fusermount3"
+	"git /usr/bin/git"
 	"iproute2 /usr/bin/ss"
 	"libck-dev /usr/include/ck_queue.h"
 	"libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux"
 	"libfuse3-dev /usr/include/fuse3/fuse_lowlevel.h"
 	"llvm-14 /usr/bin/llvm-readelf-14"
 	"mandoc /usr/bin/mandoc"
+	"nix-bin /usr/bin/nix"
 	"openssh-client /usr/bin/ssh"
 	"openssh-server /usr/sbin/sshd"
 	"pkg-config /usr/bin/pkg-config"
@@ -62,6 +64,11 @@ freebsd) packages+=("${packages_freebsd[@]}") ;;
 	exit 2
 	;;
 esac
+
+if [ -n "${IN_NIX_SHELL-}" ]; then
+	say "the tools are those of the Nix shell"
+	exit 0
+fi
 
 missing=()
 for entry in "${packages[@]}"; do
