@@ -15,7 +15,7 @@ let
   inherit (lib) mkOption types;
 
   # systemd's own variables stay as they are; in all else `$` and `%` are text.
-  flag = name: value: "--${name} ${utils.escapeSystemdExecArgs [ value ]}";
+  flag = name: value: "--${name} ${utils.escapeSystemdExecArgs [ "${value}" ]}";
   start = lib.concatStringsSep " " [
     "${cfg.package}/bin/orchestrator serve"
     (flag "inventory" cfg.inventory)
@@ -86,7 +86,7 @@ in
 
     source = mkOption {
       type = types.path;
-      default = self;
+      default = self.outPath;
       defaultText = lib.literalExpression "tcpstats";
       description = "The source tree, for machines that build it.";
     };

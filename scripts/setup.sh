@@ -65,7 +65,8 @@ freebsd) packages+=("${packages_freebsd[@]}") ;;
 	;;
 esac
 
-if [ -n "${IN_NIX_SHELL-}" ]; then
+# The rest is in nix/dev-shell.nix; Debian's second Rust is not.
+if [ -n "${IN_NIX_SHELL-}" ] && [ $# -eq 0 ]; then
 	say "the tools are those of the Nix shell"
 	exit 0
 fi

@@ -20,7 +20,10 @@ isolate_nix() {
 	cat >"$scratch/nixpkgs/machine.nix" <<-END
 		{ path = "$PATH"; home = "$HOME"; programs = "$root/target/release"; }
 	END
-	NIX=$(type -P nix)
+	NIX=$(type -P nix) || {
+		echo "there is no nix here: make setup" >&2
+		return 2
+	}
 	export NIX NIXPKGS=path:$scratch/nixpkgs PATH=$root/nix/test/bin:$PATH
 }
 
@@ -34,7 +37,7 @@ isolate_orchestrator() {
 # A git work tree, $tree, of what this one has without what git ignores.
 copy_tree() {
 	git ls-files -z --cached --others --exclude-standard |
-		rsync -a --from0 --files-from=- --ignore-missing-args ./ "$tree"
+		rsync -rlp --from0 --files-from=- --ignore-missing-args ./ "$tree"
 	git -C "$tree" init -q
 	git -C "$tree" add -A
 }

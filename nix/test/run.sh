@@ -177,6 +177,13 @@ test_kmod_lines() {
 	check "callgrind's profile stays in OBJDIR" \
 		test -s "$scratch/objects/callgrind/filter_parse.callgrind"
 
+	local makefile=$tree/kmod/tcpstats/test/Makefile
+	cp "$makefile" "$scratch/Makefile"
+	printf 'unit: nothing-makes-this\n' >>"$makefile"
+	type_line "nix run .#kmod-test-unit"
+	check "a failure there is the script's" ended 1
+	cp "$scratch/Makefile" "$makefile"
+
 	# The same script for all of them.
 	script_of kmod-test-unit >"$scratch/unit"
 	script_of kmod-test-all >"$scratch/all"

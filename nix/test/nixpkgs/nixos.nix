@@ -16,7 +16,9 @@ let
     arguments:
     lib.concatStringsSep " " (
       map (
-        argument: builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] (builtins.toJSON "${argument}")
+        argument:
+        assert builtins.isString argument;
+        builtins.replaceStrings [ "%" "$" ] [ "%%" "$$" ] (builtins.toJSON argument)
       ) arguments
     );
 
