@@ -135,6 +135,11 @@ test-grafana: setup $(GRAFANA_TOOLS) ## dashboards as generated and valid; rules
 	promtool test rules grafana/prometheus/tests/*.yml
 	amtool check-config grafana/prometheus/alertmanager.yml
 
+.PHONY: test-observe
+test-observe: setup ## every panel's queries and the alerts over a real system; prints a table
+	$(CARGO) build --workspace --locked
+	$(CARGO) test -p orchestrator --locked --test lab observe -- --nocapture
+
 .PHONY: test-demo
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
