@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, history, lab, reference, replay, run, serve};
+use crate::{analyze, doctor, history, lab, reference, replay, report, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Logs(history::cli::logs::Args),
     /// Make the database of past runs anew
     History(history::cli::rebuild::Args),
+    /// Write what came of a run into files: a page to look at, JSON, JUnit
+    Report(report::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => history::cli::show::main(&args),
         Command::Logs(args) => history::cli::logs::main(&args),
         Command::History(args) => history::cli::rebuild::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod projection;
 pub mod reference;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod runs;
 pub mod scrape;

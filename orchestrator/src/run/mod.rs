@@ -100,7 +100,7 @@ struct Wanted {
 fn planned(args: &Args) -> Result<Wanted, Report> {
     let wanted = wanted(args)?;
     if !args.dry_run {
-        args.outputs.check().map_err(Error::Outputs)?;
+        args.outputs.files.check().map_err(Error::Outputs)?;
     }
     Ok(wanted)
 }

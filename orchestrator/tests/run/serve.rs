@@ -163,6 +163,9 @@ fn a_run_that_a_killed_service_left_goes_on_after_a_restart() {
     wait_until("it goes on", || service.stderr().contains(&said));
     let result = service.wait_for_end(cut);
     assert_eq!(result["result"], "passed", "{result:#}");
+    let metrics = service.metrics();
+    let before = "orchestrator_target_passed{target=\"live_good\",vm=\"a\"} 1\n";
+    assert!(metrics.contains(before), "{metrics}");
     let log = fs::read_to_string(service.runs().join(cut).join("events.ndjson")).unwrap();
     let times = |what: &str| log.matches(what).count();
     assert_eq!(times("\"type\":\"run_resumed\""), 1);
