@@ -157,6 +157,7 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 	$(CARGO) bench -p orchestrator --locked --bench scale
+	$(CARGO) bench -p orchestrator --locked --bench history
 	@scripts/bench-filter-tests.sh
 
 .PHONY: clean
