@@ -16,19 +16,19 @@ const COMPLAINT_BYTES_MAX: usize = 4096;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// Of standard output.
     Event(Bytes),
     /// Of standard error.
     Complaint(String),
-    /// Standard output held a line beyond [`EVENT_BYTES_MAX`]; nothing of that
+    /// Standard output held a line of more than a mebibyte; nothing of that
     /// stream follows.
     Overlong,
 }
 
 /// The lines of both streams, until both are at their end. A stream that breaks
 /// is at its end: whoever waits for the process learns why.
-pub(super) fn of(stdout: impl AsyncRead, stderr: impl AsyncRead) -> impl Stream<Item = Line> {
+pub fn of(stdout: impl AsyncRead, stderr: impl AsyncRead) -> impl Stream<Item = Line> {
     let split = AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), EVENT_BYTES_MAX);
     let events = FramedRead::new(stdout, split).filter_map(|item| match item {
         Ok(line) => Some(Line::Event(line)),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One VM of the state: its stages, its targets and their tests.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -403,14 +404,14 @@ impl VmState {
     }
 
     fn target_mut(&mut self, name: &str) -> &mut TargetState {
-        let mut name = clip(name);
+        let mut name = shown(name);
         if self.targets.len() >= KEPT_NAMES && self.target(&name).is_none() {
-            OTHER.clone_into(&mut name);
+            name = OTHER.into();
         }
         let known = self.targets.iter().position(|t| t.target == name);
         let at = known.unwrap_or_else(|| {
             self.targets.push(TargetState {
-                target: name,
+                target: name.into_owned(),
                 ..TargetState::default()
             });
             self.targets.len() - 1
@@ -481,8 +482,17 @@ fn clip_test(test: &TestFinished) -> TestFinished {
 }
 
 pub(super) fn clip(text: &str) -> String {
+    shown(text).into_owned()
+}
+
+/// As much of `text` as is shown. A test's end only looks its names up, and
+/// there are many.
+fn shown(text: &str) -> Cow<'_, str> {
+    if text.len() <= KEPT_CHARS {
+        return text.into();
+    }
     match text.char_indices().nth(KEPT_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }
