@@ -78,7 +78,7 @@ fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<E
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
     let read = read(&args.run, args.runs_dir.as_deref(), &mut fold, &state)?;
     if args.metrics {
-        print(out, &metrics.render()?)?;
+        print(out, &metrics.render())?;
     } else {
         state.read(|state| args.outputs.write(state, &read.path, out, notes))?;
     }
