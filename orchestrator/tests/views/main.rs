@@ -11,6 +11,7 @@ mod html;
 mod http;
 mod metrics;
 mod outputs;
+mod overview;
 mod plain;
 mod reference;
 mod replay;
