@@ -3,11 +3,17 @@
 //! and the only truth of the run: everything that is shown, counted or
 //! returned is a function of them (see [`crate::projection`]).
 
+mod judged;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use judged::{
+    Compared, Judged, Level, Quantity, Repetitions, SeriesChange, SeriesState, Suspicion, Verdict,
+};
 
 /// The `v` of every event that this program writes.
 pub const VERSION: u32 = 1;
@@ -151,6 +157,20 @@ pub enum Body {
         /// From its first stage to its last.
         duration_s: f64,
     },
+    /// What was measured on a VM, beside the runs before this one.
+    Judged {
+        /// The VM's name.
+        vm: String,
+        /// What was found.
+        judged: Judged,
+    },
+    /// What was measured on a VM, beside a run that was named for that.
+    Compared {
+        /// The VM's name.
+        vm: String,
+        /// What was found.
+        compared: Compared,
+    },
     /// A person or a service manager wants the run to end.
     Interrupted {
         /// Name of the signal.
@@ -259,6 +279,17 @@ impl ConsoleKind {
         matches!(self, Self::Panic | Self::Trap)
     }
 
+    /// As it stands in the JSON and in labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Trap => "trap",
+            Self::LockOrder => "lock_order",
+            Self::Witness => "witness",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -325,6 +356,25 @@ pub struct Facts {
     pub hostname: String,
     /// Changes with every boot.
     pub boot_id: String,
+    /// What its speed depends on; absent in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+/// What the speed of a VM depends on, besides the release of its system. What
+/// the VM did not say is empty or 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Platform {
+    /// The processor's name, such as `AMD EPYC 7763 64-Core Processor`.
+    pub cpu_model: String,
+    /// Processors on line.
+    pub cpus: u32,
+    /// Physical memory that the system has for itself and its programs.
+    pub memory_bytes: u64,
+    /// Which kernel of the release: on Linux its build with the options in it
+    /// (`uname -v`), on FreeBSD the name of its configuration (`uname -i`).
+    pub kernel: String,
 }
 
 /// The stages of a VM's pipeline, in their order.

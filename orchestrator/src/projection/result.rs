@@ -10,7 +10,7 @@ use protocol::event::{Better, TestFinished};
 use serde::Serialize;
 
 use super::state::{BenchmarkState, RunState, Tally, TargetState, VmState};
-use crate::event::{Cause, Facts, Reading, ScrapeReason, Stage, VmOutcome};
+use crate::event::{Cause, Compared, Facts, Judged, Reading, ScrapeReason, Stage, VmOutcome};
 
 /// Version of the object; `v` in the JSON.
 const VERSION: u32 = 1;
@@ -51,6 +51,10 @@ struct Vm<'a> {
     tests: Tests,
     stages: Vec<StageResult>,
     targets: Vec<Target<'a>>,
+    /// The benchmarks beside their history.
+    judged: &'a [Judged],
+    /// The benchmarks beside the run that was named for that.
+    compared: &'a [Compared],
     scrapes: Scrapes<'a>,
 }
 
@@ -150,6 +154,8 @@ fn vm(vm: &VmState) -> Vm<'_> {
         tests: vm.tally().into(),
         stages: stages.collect(),
         targets: vm.targets.iter().map(target).collect(),
+        judged: &vm.findings.judged,
+        compared: &vm.findings.compared,
         scrapes: Scrapes {
             succeeded: vm.scrapes.succeeded,
             failed: &vm.scrapes.failed,

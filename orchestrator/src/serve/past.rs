@@ -2,7 +2,6 @@
 //! What earlier processes left: of each VM its last run, from the event logs.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -10,29 +9,10 @@ use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
 use crate::projection::{Fleet, Fold, Projection, StateHandle};
+use crate::runs;
 
 /// Runs that are looked at, the newest first.
 const RUNS_MAX: usize = 500;
-
-/// Names of the runs in `runs_dir`, the newest first; they begin with the time.
-pub(super) fn names(runs_dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(runs_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| is_run(name))
-        .collect();
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(names)
-}
-
-/// Whether `name` can be a run's: it must not lead out of the folder of runs.
-pub(super) fn is_run(name: &str) -> bool {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    !name.is_empty() && name.bytes().all(plain)
-}
 
 /// What the log of `run` says, as far as it can be read; `None` where that is
 /// nothing.
@@ -47,15 +27,20 @@ pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
     state.read(|state| state.head.is_some()).then_some(state)
 }
 
-/// Add the last runs of the inventory's VMs to `fleet`.
-pub(super) fn load(runs_dir: &Path, inventory: &Inventory, fleet: &Fleet) -> io::Result<()> {
+/// Add the last runs of the inventory's VMs to `fleet`: the names of those
+/// that were cut off, the oldest first.
+pub(super) fn load(
+    runs_dir: &Path,
+    inventory: &Inventory,
+    fleet: &Fleet,
+) -> io::Result<Vec<String>> {
     let mut missing: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
     let mut found = Vec::new();
-    for run in names(runs_dir)?.iter().take(RUNS_MAX) {
+    for name in runs::names(runs_dir)?.into_iter().take(RUNS_MAX) {
         if missing.is_empty() {
             break;
         }
-        let Some(run) = read(runs_dir, run) else {
+        let Some(run) = read(runs_dir, &name) else {
             continue;
         };
         let is_last = |state: &RunState| {
@@ -64,9 +49,15 @@ pub(super) fn load(runs_dir: &Path, inventory: &Inventory, fleet: &Fleet) -> io:
             missing.len() < before
         };
         if run.read(is_last) {
-            found.push(run);
+            found.push((name, run));
         }
     }
-    found.into_iter().rev().for_each(|run| fleet.add_past(run));
-    Ok(())
+    let mut cut = Vec::new();
+    for (name, run) in found.into_iter().rev() {
+        if run.read(|state| state.duration_s.is_none()) {
+            cut.push(name);
+        }
+        fleet.add_past(run);
+    }
+    Ok(cut)
 }

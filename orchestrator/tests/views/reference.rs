@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::Command as Program;
@@ -52,10 +53,33 @@ fn every_command_has_a_page_and_mandoc_has_no_complaint() {
     let lint = lint.expect("mandoc is needed (Debian package mandoc)");
     assert_eq!(String::from_utf8_lossy(&lint.stdout), "");
     assert!(lint.status.success());
-    let page = fs::read_to_string(man1.join("orchestrator-run.1")).unwrap();
+    let read = |page: &Path| fs::read_to_string(page).unwrap();
+    let page = read(&man1.join("orchestrator.1"));
+    assert!(page.contains(".SH \"EXIT STATUS\"\n0 all passed"), "{page}");
+    for page in &pages {
+        assert!(!read(page).contains("EXTRA"), "{}", page.display());
+    }
+    let page = read(&man1.join("orchestrator-run.1"));
     for flag in ["\\-\\-all\\-vms", "\\-\\-resume", "\\-\\-junit"] {
         assert!(page.contains(flag), "no {flag} in {page}");
     }
+}
+
+#[test]
+fn the_reference_of_metrics_is_that_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/orchestrator-metrics.md");
+    let printed = orchestrator(&["serve", "--print-metrics"])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        fs::write(&path, &printed).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == printed,
+        "{} is not what the program prints; run this with UPDATE_REFERENCE=1",
+        path.display()
+    );
 }
 
 #[test]

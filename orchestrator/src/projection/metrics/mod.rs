@@ -10,14 +10,15 @@
 //! their types, what a VM says by the limits of [`super::state`].
 
 mod device;
-mod family;
+mod process;
 mod state;
+pub(crate) mod table;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use metric_table::{Computed, Text};
+use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry};
 
 use super::state::RunState;
 use super::{Fleet, View};
@@ -27,19 +28,10 @@ use crate::exit::ExitStatus;
 /// Media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Bounds of the buckets for stages: from a lock to a kernel build, seconds.
-const STAGE_BUCKETS: [f64; 12] = [
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
-];
-/// Bounds of the buckets for SSH connections: LAN to connect time-out, seconds.
-const CONNECT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-
-/// Bounds of the buckets for scrapes: loopback to the scrape's limit, seconds.
-const SCRAPE_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
-
 /// What a run can end as.
-const RESULTS: [ExitStatus; 4] = [
+const RESULTS: [ExitStatus; 5] = [
     ExitStatus::Success,
+    ExitStatus::Regressed,
     ExitStatus::TestsFailed,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
@@ -48,101 +40,69 @@ const RESULTS: [ExitStatus; 4] = [
 /// Every metric of the orchestrator. Cloning gives the same metrics.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    registry: Registry,
-    runs: IntCounterVec,
-    retries: IntCounterVec,
+    counted: Registry,
+    computed: Vec<Arc<dyn Computed>>,
+    events: Counter,
+    runs: CounterVec,
+    retries: CounterVec,
     stages: HistogramVec,
     connects: Histogram,
     scrapes: HistogramVec,
-    scrape_failures: IntCounterVec,
+    scrape_failures: CounterVec,
 }
 
 impl Metrics {
     /// The metrics of one run, or of the last run of each VM.
     ///
     /// # Errors
-    /// Only a name that is malformed or given twice in this module.
+    /// Only a family of the table that is malformed or given twice.
     pub fn new(fleet: impl Into<Fleet>) -> prometheus::Result<Self> {
+        let counted = Registry::new();
+        let version = [env!("CARGO_PKG_VERSION")];
+        table::BUILD_INFO.put(&counted, [(&version[..], 1.0)])?;
+        let events = table::EVENTS_TOTAL.counters(&counted)?;
+        let connects = table::CONNECTS.histograms(&counted)?;
         let metrics = Self {
-            registry: Registry::new(),
-            runs: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_runs_total",
-                    "Runs that this process finished, by result.",
-                ),
-                &["result"],
-            )?,
-            retries: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_retries_total",
-                    "Attempts at a stage after the first.",
-                ),
-                &["vm", "stage"],
-            )?,
-            stages: HistogramVec::new(
-                HistogramOpts::new(
-                    "orchestrator_stage_duration_seconds",
-                    "Wall time of the attempts at a stage.",
-                )
-                .buckets(STAGE_BUCKETS.to_vec()),
-                &["vm", "stage"],
-            )?,
-            connects: Histogram::with_opts(
-                HistogramOpts::new(
-                    "orchestrator_ssh_connect_seconds",
-                    "Time to an SSH connection that stood.",
-                )
-                .buckets(CONNECT_BUCKETS.to_vec()),
-            )?,
-            scrapes: HistogramVec::new(
-                HistogramOpts::new(
-                    "orchestrator_scrape_duration_seconds",
-                    "Wall time of the scrapes of a VM's exporter, failed ones included.",
-                )
-                .buckets(SCRAPE_BUCKETS.to_vec()),
-                &["vm"],
-            )?,
-            scrape_failures: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_scrape_failures_total",
-                    "Scrapes of a VM's exporter that gave nothing, by reason.",
-                ),
-                &["vm", "reason"],
-            )?,
+            events: events.get_metric_with_label_values::<&str>(&[])?,
+            runs: table::RUNS.counters(&counted)?,
+            retries: table::RETRIES.counters(&counted)?,
+            stages: table::STAGES.histograms(&counted)?,
+            connects: connects.get_metric_with_label_values::<&str>(&[])?,
+            scrapes: table::SCRAPES.histograms(&counted)?,
+            scrape_failures: table::SCRAPE_FAILURES.counters(&counted)?,
+            counted,
+            computed: vec![Arc::new(fleet.into())],
         };
-        metrics.register(fleet.into())?;
+        // A counter that is there from the start shows its first increment.
+        for status in RESULTS {
+            metrics.runs.with_label_values(&[status.as_str()]);
+        }
         Ok(metrics)
     }
 
-    fn register(&self, fleet: Fleet) -> prometheus::Result<()> {
-        let build = IntGauge::with_opts(
-            Opts::new("orchestrator_build_info", "This program; always 1.")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
-        )?;
-        build.set(1);
-        self.registry.register(Box::new(build))?;
-        self.registry.register(Box::new(self.runs.clone()))?;
-        self.registry.register(Box::new(self.retries.clone()))?;
-        self.registry.register(Box::new(self.stages.clone()))?;
-        self.registry.register(Box::new(self.connects.clone()))?;
-        self.registry.register(Box::new(self.scrapes.clone()))?;
-        self.registry
-            .register(Box::new(self.scrape_failures.clone()))?;
-        self.registry
-            .register(Box::new(state::StateCollector::new(fleet)?))?;
-        // A counter that is there from the start shows its first increment.
-        for status in RESULTS {
-            self.runs.with_label_values(&[status.as_str()]);
-        }
-        Ok(())
+    /// With what this process costs, where it is this process that is looked at.
+    #[must_use]
+    pub fn with_process(self) -> Self {
+        self.with(process::OfProcess)
+    }
+
+    /// With other families, too.
+    #[must_use]
+    pub fn with(mut self, computed: impl Computed + 'static) -> Self {
+        self.computed.push(Arc::new(computed));
+        self
     }
 
     /// The exposition, in the text format of [`CONTENT_TYPE`].
-    ///
-    /// # Errors
-    /// Only a family that is inconsistent in itself.
-    pub fn render(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+    #[must_use]
+    pub fn render(&self) -> String {
+        let counted = self.counted.gather();
+        let counted = counted.iter().map(Text::gathered);
+        let computed = self
+            .computed
+            .iter()
+            .flat_map(|computed| computed.families());
+        metric_table::page(counted.chain(computed).collect())
     }
 
     fn forget(&self, vm: &str) {
@@ -232,6 +192,7 @@ impl Counting {
 
 impl View for Counting {
     fn show(&mut self, state: &RunState, event: &Event) {
+        self.metrics.events.inc();
         match &event.body {
             Body::RunStarted { .. } => self.forget_others(state),
             Body::StageStarted { vm, stage, attempt } => self.stage_started(vm, *stage, *attempt),
@@ -260,6 +221,8 @@ impl View for Counting {
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::VmFinished { .. }
+            | Body::Judged { .. }
+            | Body::Compared { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }

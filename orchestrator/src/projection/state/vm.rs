@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
+use serde::Serialize;
 
 use super::benchmark::BenchmarkState;
 use super::counters::{self, Counters};
-use crate::event::{Cause, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
+use super::findings::Findings;
+use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
 /// Failing and skipped tests of one VM that are kept whole; the rest is counted.
@@ -20,7 +22,7 @@ const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
 /// Benchmarks of one target.
-const KEPT_BENCHMARKS: usize = 512;
+pub(crate) const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
 const OTHER: &str = "other";
 
@@ -44,6 +46,8 @@ pub struct VmState {
     pub sessions: BTreeMap<String, Session>,
     /// Why the first stage failed that was not tried again.
     pub failure: Option<Cause>,
+    /// What was found of its benchmarks.
+    pub findings: Findings,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
     /// What its exporter said last, by the exporter's names; nothing since a
@@ -51,6 +55,8 @@ pub struct VmState {
     pub scraped: BTreeMap<String, Reading>,
     /// How its scrapes went.
     pub scrapes: Scrapes,
+    /// How often its console showed what, in the whole run.
+    pub console: BTreeMap<ConsoleKind, u32>,
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
@@ -156,7 +162,7 @@ pub struct TargetEnd {
 }
 
 /// Tests by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Tests that passed.
     pub passed: u32,
@@ -206,9 +212,11 @@ impl VmState {
             targets: Vec::new(),
             sessions: BTreeMap::new(),
             failure: None,
+            findings: Findings::default(),
             counters: BTreeMap::new(),
             scraped: BTreeMap::new(),
             scrapes: Scrapes::default(),
+            console: BTreeMap::new(),
             last_lines: VecDeque::new(),
         }
     }
@@ -356,7 +364,7 @@ impl VmState {
                     }
                 }
                 self.scraped
-                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.exporter == name));
+                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.source == name));
             }
             protocol::Body::Bye { outcome } => {
                 if let Some(session) = self.sessions.get_mut(planned) {
@@ -435,6 +443,14 @@ impl VmState {
         }
     }
 
+    pub(super) fn console(&mut self, kind: ConsoleKind, lines: &[String]) {
+        let number = self.console.entry(kind).or_default();
+        *number = number.saturating_add(1);
+        for line in lines.iter().take(KEPT_LINES) {
+            self.keep_line(line);
+        }
+    }
+
     pub(super) fn keep_line(&mut self, line: &str) {
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
@@ -468,7 +484,7 @@ impl TargetState {
     }
 }
 
-fn clip_test(test: &TestFinished) -> TestFinished {
+pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
     TestFinished {
         target: clip(&test.target),
         category: test.category.as_deref().map(clip),
@@ -480,8 +496,13 @@ fn clip_test(test: &TestFinished) -> TestFinished {
     }
 }
 
-pub(super) fn clip(text: &str) -> String {
-    match text.char_indices().nth(KEPT_CHARS) {
+pub(crate) fn clip(text: &str) -> String {
+    clip_to(text, KEPT_CHARS)
+}
+
+/// The first `chars` characters of `text`.
+pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Metric families as constants: a program that serves metrics has a table of them, from which
+//! what it serves is registered, and its reference is made.
+//!
+//! - [`Family`]: what is known of a family before it has a value.
+//! - [`Computed`], [`Text`], [`page`]: what is served, also of families that are computed when they
+//!   are asked for.
+//! - [`Reference`]: all families of a table, as Markdown.
+
+mod family;
+mod reference;
+mod text;
+
+pub use family::{Family, Kind};
+pub use reference::{Reference, Section};
+pub use text::{Computed, Sample, Text, page};
