@@ -34,6 +34,7 @@ packages=(
 	"python3-venv /usr/share/doc/python3-venv"
 	"rsync /usr/bin/rsync"
 	"shellcheck /usr/bin/shellcheck"
+	"tidy /usr/bin/tidy"
 	"util-linux /usr/bin/flock"
 	"valgrind /usr/bin/valgrind"
 )
