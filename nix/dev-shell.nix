@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Every tool of the Makefile, which names some as Debian does.
+# Every tool of the Makefile, which names some as Debian does.  Tests that use
+# files of /usr (libfaketime's library, the embedded hosts' programs) stay Debian's.
 { pkgs }:
 let
   # The version is nixpkgs' present one, whatever the name says: nixpkgs keeps
   # no LLVM as old as Debian's.
-  asDebianNames =
+  underDebianName =
     name: program:
     pkgs.writeShellScriptBin name ''
       exec ${program} "$@"
@@ -23,13 +24,16 @@ pkgs.mkShell {
     pkgs.clippy
     pkgs.curl
     pkgs.git
+    pkgs.html-tidy
     pkgs.iproute2
     pkgs.mandoc
     pkgs.nix
+    pkgs.nodejs
     pkgs.openssh
     pkgs.pkg-config
     pkgs.procps
     pkgs.prometheus
+    pkgs.prometheus-alertmanager
     pkgs.prometheus.cli
     pkgs.python3
     pkgs.rsync
@@ -38,10 +42,11 @@ pkgs.mkShell {
     pkgs.shellcheck
     pkgs.util-linux
     pkgs.valgrind
-    (asDebianNames "clang-14" "${llvm.clang}/bin/clang")
-    (asDebianNames "clang-format-14" "${pkgs.clang-tools}/bin/clang-format")
+    (underDebianName "prometheus-alertmanager" "${pkgs.prometheus-alertmanager}/bin/alertmanager")
+    (underDebianName "clang-14" "${llvm.clang}/bin/clang")
+    (underDebianName "clang-format-14" "${pkgs.clang-tools}/bin/clang-format")
   ]
-  ++ map (tool: asDebianNames "llvm-${tool}-14" "${llvm.llvm}/bin/llvm-${tool}") [
+  ++ map (tool: underDebianName "llvm-${tool}-14" "${llvm.llvm}/bin/llvm-${tool}") [
     "nm"
     "objcopy"
     "objdump"

@@ -181,7 +181,7 @@ test_kmod_lines() {
 	cp "$makefile" "$scratch/Makefile"
 	printf 'unit: nothing-makes-this\n' >>"$makefile"
 	type_line "nix run .#kmod-test-unit"
-	check "a failure there is the script's" ended 1
+	check "a failure there is the script's" refused 1 "No rule to make target 'nothing-makes-this'"
 	cp "$scratch/Makefile" "$makefile"
 
 	# The same script for all of them.

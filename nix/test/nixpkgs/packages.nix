@@ -179,6 +179,7 @@ in
   git = programs "git" [ "git" ];
   gnumake = programs "gnumake" [ "make" ];
   gnused = programs "gnused" [ "sed" ];
+  html-tidy = programs "html-tidy" [ "tidy" ];
   iproute2 = programs "iproute2" [
     "ip"
     "ss"
@@ -198,6 +199,10 @@ in
   mandoc = programs "mandoc" [ "mandoc" ];
   nix = programs "nix" [ "nix" ];
   nixfmt-tree = programs "nixfmt-tree" [ ];
+  nodejs = programs "nodejs" [
+    "node"
+    "npm"
+  ];
   openssh = programs "openssh" [
     "sftp"
     "ssh"
@@ -208,6 +213,10 @@ in
   prometheus = programs "prometheus" [ "prometheus" ] // {
     cli = programs "prometheus-cli" [ "promtool" ];
   };
+  prometheus-alertmanager = programs "prometheus-alertmanager" [
+    "amtool"
+    "alertmanager=prometheus-alertmanager"
+  ];
   python3 = programs "python3" [ "python3" ];
   rsync = programs "rsync" [ "rsync" ];
   rustc = programs "rustc" [ "rustc" ];
