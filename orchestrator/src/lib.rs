@@ -30,3 +30,4 @@ pub mod scrape;
 pub mod serve;
 pub mod ssh;
 mod tell;
+mod trends;

@@ -162,21 +162,27 @@ pub fn tally(tally: Tally) -> String {
 }
 
 /// `text` with control characters spelled out: what a VM says must not move
-/// the cursor, change colours or break a line.
+/// the cursor, change colours, break a line or turn the direction of reading.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_command) {
         return Cow::Borrowed(text);
     }
     text.chars()
         .flat_map(|c| {
-            let control = c.is_control();
-            let escaped = control.then(|| c.escape_default());
-            let literal = (!control).then_some(c);
+            let command = is_command(c);
+            let escaped = command.then(|| c.escape_default());
+            let literal = (!command).then_some(c);
             escaped.into_iter().flatten().chain(literal)
         })
         .collect::<String>()
         .into()
+}
+
+/// Whether `c` tells a terminal or a browser what to do with other characters.
+fn is_command(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
 }
 
 /// `live_integration D07 local address /16`.

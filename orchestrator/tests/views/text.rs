@@ -34,6 +34,8 @@ fn control_characters_are_spelled_out() {
         printable("a\u{1b}[2Jb\r\n\u{9b}é"),
         "a\\u{1b}[2Jb\\r\\n\\u{9b}é"
     );
+    // Right to left from here on.
+    assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
     assert_eq!(printable("plain"), "plain");
 }
 
