@@ -7,6 +7,7 @@
 )]
 
 mod events;
+mod findings;
 mod http;
 mod metrics;
 mod outputs;

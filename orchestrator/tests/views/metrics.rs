@@ -27,14 +27,14 @@ pub(crate) fn feed(fold: &mut Fold, events: &[Event]) {
     }
 }
 
-fn exposition(story: &Story) -> String {
+pub(crate) fn exposition(story: &Story) -> String {
     let (metrics, mut fold) = metrics();
     feed(&mut fold, &story.events);
     metrics.render().unwrap()
 }
 
 /// The samples of one family, without its comments.
-fn samples<'a>(text: &'a str, family: &str) -> Vec<&'a str> {
+pub(crate) fn samples<'a>(text: &'a str, family: &str) -> Vec<&'a str> {
     text.lines()
         .filter(|line| line.starts_with(family))
         .collect()
@@ -143,6 +143,7 @@ fn what_left_is_gone_and_what_adds_up_stays() {
             "orchestrator_runs_total{result=\"interrupted\"} 0",
             "orchestrator_runs_total{result=\"not_driven\"} 1",
             "orchestrator_runs_total{result=\"passed\"} 1",
+            "orchestrator_runs_total{result=\"regressed\"} 0",
         ]
     );
     assert_eq!(
