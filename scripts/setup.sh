@@ -17,14 +17,18 @@ packages=(
 	"iproute2 /usr/bin/ss"
 	"libck-dev /usr/include/ck_queue.h"
 	"libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux"
+	"libfaketime /usr/share/doc/libfaketime"
 	"libfuse3-dev /usr/include/fuse3/fuse_lowlevel.h"
 	"llvm-14 /usr/bin/llvm-readelf-14"
 	"mandoc /usr/bin/mandoc"
+	"nodejs /usr/bin/node"
+	"npm /usr/bin/npm"
 	"openssh-client /usr/bin/ssh"
 	"openssh-server /usr/sbin/sshd"
 	"pkg-config /usr/bin/pkg-config"
 	"procps /usr/bin/ps"
 	"prometheus /usr/bin/promtool"
+	"prometheus-alertmanager /usr/bin/amtool"
 	"python3-venv /usr/share/doc/python3-venv"
 	"rsync /usr/bin/rsync"
 	"shellcheck /usr/bin/shellcheck"
@@ -91,7 +95,9 @@ disable_new_services() {
 	for package in "$@"; do
 		case "$package" in
 		openssh-server) as_root systemctl disable --now ssh.service ;;
-		prometheus) as_root systemctl disable --now prometheus.service ;;
+		prometheus | prometheus-alertmanager)
+			as_root systemctl disable --now "$package.service"
+			;;
 		esac
 	done
 }

@@ -279,6 +279,17 @@ impl ConsoleKind {
         matches!(self, Self::Panic | Self::Trap)
     }
 
+    /// As it stands in the JSON and in labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Trap => "trap",
+            Self::LockOrder => "lock_order",
+            Self::Witness => "witness",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -345,6 +356,25 @@ pub struct Facts {
     pub hostname: String,
     /// Changes with every boot.
     pub boot_id: String,
+    /// What its speed depends on; absent in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+/// What the speed of a VM depends on, besides the release of its system. What
+/// the VM did not say is empty or 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Platform {
+    /// The processor's name, such as `AMD EPYC 7763 64-Core Processor`.
+    pub cpu_model: String,
+    /// Processors on line.
+    pub cpus: u32,
+    /// Physical memory that the system has for itself and its programs.
+    pub memory_bytes: u64,
+    /// Which kernel of the release: on Linux its build with the options in it
+    /// (`uname -v`), on FreeBSD the name of its configuration (`uname -i`).
+    pub kernel: String,
 }
 
 /// The stages of a VM's pipeline, in their order.

@@ -38,8 +38,12 @@ pub fn completions(args: &Completions, mut command: Command) -> ExitCode {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    let script = String::from_utf8_lossy(&script);
-    match outputs::print(&mut io::stdout(), &script) {
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Print a page of this program's own.
+pub(crate) fn print(text: &str) -> ExitCode {
+    match outputs::print(&mut io::stdout(), text) {
         Ok(()) => ExitStatus::Success.into(),
         Err(error) => {
             tell::note(format_args!("error: failed to print: {error}"));

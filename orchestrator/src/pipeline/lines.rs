@@ -21,33 +21,50 @@ pub(super) enum Line {
     Event(Bytes),
     /// Of standard error.
     Complaint(String),
+    /// Some of standard error beyond what is wanted of it.
+    Surplus,
     /// Standard output held a line beyond [`EVENT_BYTES_MAX`]; nothing of that
     /// stream follows.
     Overlong,
 }
 
-/// The lines of both streams, until both are at their end. A stream that breaks
-/// is at its end: whoever waits for the process learns why.
-pub(super) fn of(stdout: impl AsyncRead, stderr: impl AsyncRead) -> impl Stream<Item = Line> {
+/// The lines of both streams, until both are at their end, but no more of
+/// standard error than `complaints_max`. A stream that breaks is at its end:
+/// whoever waits for the process learns why.
+pub(super) fn of(
+    stdout: impl AsyncRead,
+    stderr: impl AsyncRead,
+    complaints_max: usize,
+) -> impl Stream<Item = Line> {
     let split = AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), EVENT_BYTES_MAX);
     let events = FramedRead::new(stdout, split).filter_map(|item| match item {
         Ok(line) => Some(Line::Event(line)),
         Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => Some(Line::Overlong),
         Err(AnyDelimiterCodecError::Io(_)) => None,
     });
-    let complaints =
-        FramedRead::new(stderr, Complaints).filter_map(|item| item.ok().map(Line::Complaint));
+    let complaints = Complaints {
+        wanted: complaints_max,
+    };
+    let complaints = FramedRead::new(stderr, complaints).filter_map(Result::ok);
     events.merge(complaints)
 }
 
 /// Splits at newlines, and before a line gets too long.
-struct Complaints;
+struct Complaints {
+    /// Lines that are wanted yet; what follows is passed over as it comes.
+    wanted: usize,
+}
 
 impl Decoder for Complaints {
-    type Item = String;
+    type Item = Line;
     type Error = io::Error;
 
-    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<String>> {
+    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<Line>> {
+        if self.wanted == 0 {
+            let is_more = !bytes.is_empty();
+            bytes.clear();
+            return Ok(is_more.then_some(Line::Surplus));
+        }
         let line = match bytes
             .iter()
             .take(COMPLAINT_BYTES_MAX)
@@ -57,7 +74,9 @@ impl Decoder for Complaints {
             None if bytes.len() >= COMPLAINT_BYTES_MAX => bytes.split_to(COMPLAINT_BYTES_MAX),
             None => return Ok(None),
         };
-        Ok(Some(String::from_utf8_lossy(&line).trim_end().to_owned()))
+        self.wanted -= 1;
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        Ok(Some(Line::Complaint(text)))
     }
 }
 
@@ -66,7 +85,7 @@ mod tests {
     use super::*;
 
     async fn all(stdout: &[u8], stderr: &[u8]) -> Vec<Line> {
-        of(stdout, stderr).collect().await
+        of(stdout, stderr, 3).collect().await
     }
 
     fn event(line: &str) -> Line {
@@ -91,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn an_endless_event_is_given_up() {
         let endless = tokio::io::repeat(b'x');
-        let mut lines = std::pin::pin!(of(endless, tokio::io::empty()));
+        let mut lines = std::pin::pin!(of(endless, tokio::io::empty(), 0));
         assert_eq!(lines.next().await, Some(Line::Overlong));
     }
 
@@ -106,5 +125,20 @@ mod tests {
             })
             .collect();
         assert_eq!(lengths, [4096, 4096]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_is_read_and_passed_over() {
+        let wanted = || ["a", "b", "c"].map(|line| Line::Complaint(line.into()));
+        assert_eq!(all(b"", b"a\nb\nc\n").await, wanted());
+        let more = all(b"", &[b"a\nb\nc\n", &b"d\n".repeat(10_000)[..]].concat()).await;
+        assert_eq!(more[..3], wanted());
+        let surplus = &more[3..];
+        assert!(
+            !surplus.is_empty() && surplus.len() <= 10,
+            "{}",
+            surplus.len()
+        );
+        assert!(surplus.iter().all(|line| *line == Line::Surplus));
     }
 }

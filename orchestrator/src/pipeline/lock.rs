@@ -28,17 +28,23 @@ const ECHO_BYTES_MAX: u64 = 4096;
 /// A lock that is held.
 pub(super) struct Lock<'a> {
     connection: &'a Connection,
+    /// The file with our name.
+    holder: String,
     stdin: ChildStdin,
     handle: Handle,
 }
 
 impl Lock<'_> {
-    /// Let go of it.
+    /// Take our name away while it is still ours to take, then let go of it.
     pub(super) async fn release(self) -> Result<(), Failure> {
+        let removed = self
+            .connection
+            .succeed(&["rm", "-f", "--", &self.holder])
+            .await;
         drop(self.stdin);
         let exit = self.connection.wait(self.handle).await?;
         match exit {
-            Exit::Status(0) => Ok(()),
+            Exit::Status(0) => Ok(removed.map(drop)?),
             exit => Err(RemoteError::Failed {
                 tried: "release the lock".into(),
                 exit,
@@ -99,6 +105,7 @@ impl Pipeline {
         if comes_back(&line, &mut stdin, stdout).await {
             return Ok(Ok(Lock {
                 connection,
+                holder,
                 stdin,
                 handle,
             }));

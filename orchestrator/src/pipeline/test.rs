@@ -160,10 +160,10 @@ impl Pipeline {
             pipeline: self,
             target: &target.target,
             tried: &tried,
-            lines: pin!(lines::of(stdout, stderr)),
+            lines: pin!(lines::of(stdout, stderr, COMPLAINTS_MAX)),
             decoder: Decoder::new(),
             bytes: 0,
-            complaints: 0,
+            is_surplus_told: false,
             last_error: String::new(),
             last_complaint: String::new(),
             connection,
@@ -303,7 +303,7 @@ struct Follower<'a, S> {
     lines: std::pin::Pin<&'a mut S>,
     decoder: Decoder,
     bytes: usize,
-    complaints: usize,
+    is_surplus_told: bool,
     /// The last that it logged as an error.
     last_error: String,
     /// The last line of its standard error.
@@ -339,7 +339,12 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                 self.event(&line).await
             }
             Line::Complaint(line) => {
-                self.complaint(line).await;
+                self.last_complaint.clone_from(&line);
+                self.say(line).await;
+                Ok(())
+            }
+            Line::Surplus => {
+                self.surplus().await;
                 Ok(())
             }
             Line::Overlong => Err(too_much(
@@ -397,18 +402,11 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
         self.scraping = Some(self.pipeline.scrape(self.connection, address));
     }
 
-    async fn complaint(&mut self, line: String) {
-        self.complaints += 1;
-        match self.complaints {
-            ..=COMPLAINTS_MAX => {
-                self.last_complaint.clone_from(&line);
-                self.say(line).await;
-            }
-            n if n == COMPLAINTS_MAX + 1 => {
-                self.say("more lines came on standard error; they are left out".into())
-                    .await;
-            }
-            _ => {}
+    async fn surplus(&mut self) {
+        if !self.is_surplus_told {
+            self.is_surplus_told = true;
+            self.say("more lines came on standard error; they are left out".into())
+                .await;
         }
     }
 

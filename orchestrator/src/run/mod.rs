@@ -154,7 +154,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     let Wanted { plan, past } = wanted;
     let mut interrupts = signals::listen().map_err(Error::System)?;
     let state = StateHandle::default();
-    let metrics = Metrics::new(state.clone())?;
+    let metrics = Metrics::new(state.clone())?.with_process()?;
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
     let server = Server::start(args.listen, metrics.clone()).await?;
     let (run, folder) = match &past {

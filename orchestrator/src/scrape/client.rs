@@ -129,7 +129,7 @@ fn parse(text: &str) -> Result<Samples, ScrapeError> {
     let scrape = Scrape::parse(lines).map_err(|error| malformed(&error.to_string()))?;
     let mut samples = Samples::new();
     for sample in scrape.samples {
-        let Some(series) = series::find(&sample.metric) else {
+        let Some(family) = series::find(&sample.metric) else {
             continue;
         };
         let (Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value)) = sample.value
@@ -139,7 +139,7 @@ fn parse(text: &str) -> Result<Samples, ScrapeError> {
         if !value.is_finite() {
             continue;
         }
-        match series.label {
+        match series::label(family) {
             None => {
                 samples.insert(sample.metric, Reading::One(value));
             }

@@ -3,56 +3,25 @@
 //! so that a VM cannot add names. `kmod_…` are the device's counters, `tcp_…`
 //! its sockets and the system's TCP.
 
-/// Whether a value only ever grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It does, until its system or module starts anew.
-    Counter,
-    /// It goes up and down.
-    Gauge,
+use metric_table::{Family, Kind};
+
+const VM: &[&str] = &["vm"];
+
+/// A family whose source is what the exporter calls it.
+const fn counter(exporter: &'static str, name: &'static str, help: &'static str) -> Family {
+    Family::new(name, Kind::Counter, VM, help, exporter)
 }
 
-/// A family of the exporter.
-#[derive(Debug, Clone, Copy)]
-pub struct Series {
-    /// What the exporter calls it.
-    pub exporter: &'static str,
-    /// What it is republished as.
-    pub name: &'static str,
-    /// Its only label, where it has one.
-    pub label: Option<&'static str>,
-    /// Its kind.
-    pub kind: Kind,
-    /// What it is, one line.
-    pub help: &'static str,
+const fn gauge(exporter: &'static str, name: &'static str, help: &'static str) -> Family {
+    Family::new(name, Kind::Gauge, VM, help, exporter)
 }
 
-const fn counter(exporter: &'static str, name: &'static str, help: &'static str) -> Series {
-    Series {
-        exporter,
-        name,
-        label: None,
-        kind: Kind::Counter,
-        help,
-    }
-}
-
-const fn gauge(exporter: &'static str, name: &'static str, help: &'static str) -> Series {
-    Series {
-        kind: Kind::Gauge,
-        ..counter(exporter, name, help)
-    }
-}
-
-const fn by(label: &'static str, series: Series) -> Series {
-    Series {
-        label: Some(label),
-        ..series
-    }
+const fn by(labels: &'static [&'static str], family: Family) -> Family {
+    Family { labels, ..family }
 }
 
 /// The device's own counters.
-pub const KMOD: [Series; 12] = [
+pub const KMOD: [Family; 12] = [
     gauge(
         "tcpstats_kmod_active_fds",
         "kmod_active_fds",
@@ -104,7 +73,7 @@ pub const KMOD: [Series; 12] = [
         "Reads that a signal ended.",
     ),
     by(
-        "reason",
+        &["vm", "reason"],
         counter(
             "tcpstats_kmod_sockets_skipped_total",
             "kmod_sockets_skipped_total",
@@ -112,7 +81,7 @@ pub const KMOD: [Series; 12] = [
         ),
     ),
     by(
-        "name",
+        &["vm", "name"],
         gauge(
             "tcpstats_kmod_limit",
             "kmod_limit",
@@ -122,14 +91,14 @@ pub const KMOD: [Series; 12] = [
 ];
 
 /// Sockets, and the TCP counters of the VM's system.
-pub const TCP: [Series; 14] = [
+pub const TCP: [Family; 14] = [
     gauge(
         "tcpstats_sockets_total",
         "tcp_sockets",
         "TCP sockets, listening and half-open ones included.",
     ),
     by(
-        "state",
+        &["vm", "state"],
         gauge(
             "tcpstats_sockets_by_state",
             "tcp_sockets_by_state",
@@ -198,11 +167,17 @@ pub const TCP: [Series; 14] = [
     ),
 ];
 
-/// The family that the exporter calls `name`, if it is one that is taken.
+/// The family of which the exporter says `name`, if it is one that is taken.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Series> {
-    const ALL: [&[Series]; 2] = [&KMOD, &TCP];
+pub fn find(name: &str) -> Option<&'static Family> {
+    const ALL: [&[Family]; 2] = [&KMOD, &TCP];
     ALL.into_iter()
         .flatten()
-        .find(|series| series.exporter == name)
+        .find(|family| family.source == name)
+}
+
+/// The exporter's only label of a family that is taken, where it has one.
+#[must_use]
+pub fn label(family: &Family) -> Option<&'static str> {
+    family.labels.get(1).copied()
 }

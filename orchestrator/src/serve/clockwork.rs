@@ -51,8 +51,8 @@ impl Clockwork {
     }
 }
 
-/// `None` for a time that never comes, such as the 30th of February.
-fn next(times: &Cron, after: Timestamp) -> Option<Timestamp> {
+/// The first of `times` after that moment; `None` for one that never comes, such as the 30th of February.
+pub(super) fn next(times: &Cron, after: Timestamp) -> Option<Timestamp> {
     let after: DateTime<Utc> = DateTime::from_timestamp(after.as_second(), 0)?;
     let next = times.find_next_occurrence(&after, false).ok()?;
     Timestamp::from_second(next.timestamp()).ok()

@@ -3,6 +3,7 @@
 //! wanted.
 //!
 //! - `config`, `wanted`, `clockwork`: what is to be run when.
+//! - `due`: by when it is to have begun, as a metric.
 //! - `service`: the runs, one at a time a VM.
 //! - `past`: what earlier processes left, from the event logs.
 //! - `api`: the routes.
@@ -13,6 +14,7 @@
 mod api;
 mod clockwork;
 mod config;
+mod due;
 mod past;
 mod service;
 mod wanted;
@@ -35,13 +37,15 @@ use crate::exit::ExitStatus;
 use crate::http::Server;
 use crate::inventory;
 use crate::projection::Fleet;
-use crate::projection::metrics::Metrics;
+use crate::projection::metrics::{self, Metrics};
+use crate::reference;
 use crate::run::args::Driving;
 use crate::run::signals::{self, Interrupts};
 use crate::tell;
 use api::Api;
 use clockwork::Clockwork;
 use config::Entry;
+use due::Due;
 use service::{Refused, Service};
 
 /// How often the clock is looked at: it may be set, and the machine may sleep.
@@ -59,6 +63,9 @@ pub struct Args {
     /// Where everything is served; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
     listen: SocketAddr,
+    /// Print a reference of all metrics, as Markdown, and end
+    #[arg(long)]
+    print_metrics: bool,
     #[command(flatten)]
     driving: Driving,
 }
@@ -84,6 +91,9 @@ enum Error {
 /// Serve until a signal comes. Mistakes are told before anything is touched.
 #[must_use]
 pub fn main(args: &Args) -> ExitCode {
+    if args.print_metrics {
+        return reference::print(&metrics::table::REFERENCE.to_string());
+    }
     let served = Runtime::new()
         .map_err(|error| Report::new(Error::System(error)))
         .and_then(|runtime| {
@@ -115,16 +125,22 @@ async fn serve(args: &Args) -> Result<(), Report> {
         path: runs_dir.clone(),
         reason,
     })?;
-    let metrics = Metrics::new(fleet.clone()).map_err(miette::Error::msg)?;
+    let metrics = Metrics::new(fleet.clone()).and_then(Metrics::with_process);
+    let metrics = metrics.map_err(miette::Error::msg)?;
+    let (overrides, now) = (args.driving.overrides(), Timestamp::now());
+    let due =
+        Due::new(&entries, &inventory, &overrides, &fleet, now).map_err(miette::Error::msg)?;
+    metrics.add(due.clone()).map_err(miette::Error::msg)?;
     let service = Arc::new(Service::new(
         inventory,
-        args.driving.overrides(),
+        overrides,
         args.driving.settings(false),
         runs_dir,
         fleet,
         metrics,
+        due,
     ));
-    let clockwork = Arc::new(Mutex::new(Clockwork::new(entries, Timestamp::now())));
+    let clockwork = Arc::new(Mutex::new(Clockwork::new(entries, now)));
     let routes = api::router(Api {
         service: Arc::clone(&service),
         clockwork: Arc::clone(&clockwork),

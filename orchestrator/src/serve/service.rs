@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use super::due::Due;
 use super::wanted::Wanted;
 use crate::inventory::Inventory;
 use crate::plan::{Overrides, Plan, PlanError};
@@ -32,6 +33,7 @@ pub(super) struct Service {
     pub(super) runs_dir: PathBuf,
     pub(super) fleet: Fleet,
     pub(super) metrics: Metrics,
+    due: Due,
     pub(super) tasks: TaskTracker,
     runs: Mutex<Runs>,
 }
@@ -90,6 +92,7 @@ impl Service {
         runs_dir: PathBuf,
         fleet: Fleet,
         metrics: Metrics,
+        due: Due,
     ) -> Self {
         Self {
             inventory,
@@ -98,6 +101,7 @@ impl Service {
             runs_dir,
             fleet,
             metrics,
+            due,
             tasks: TaskTracker::new(),
             runs: Mutex::default(),
         }
@@ -174,7 +178,7 @@ impl Service {
             running.vms.join(", ")
         ));
         runs.running.insert(run.clone(), running);
-        let fold = Fold::new(state.clone(), vec![self.metrics.view()]);
+        let fold = Fold::new(state.clone(), vec![self.metrics.view(), self.due.view()]);
         let service = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = job.drive(fold, &mut interrupts).await;

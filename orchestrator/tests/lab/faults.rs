@@ -6,7 +6,6 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 
 use orchestrator::event::VmOutcome;
-use protocol::Outcome;
 
 use crate::bed::{Host, TestLab, code, stderr, stdout, wait_until};
 use crate::whole::Whole;
@@ -19,9 +18,15 @@ mod host {
     pub(super) const BINARY_KILLED: usize = 3;
     pub(super) const BINARY_FROZEN: usize = 4;
     pub(super) const REBOOTED: usize = 5;
-    pub(super) const WELL: usize = 6;
-    pub(super) const COUNT: usize = 7;
+    pub(super) const CLOCK_STEPS: usize = 6;
+    pub(super) const WELL: usize = 7;
+    pub(super) const COUNT: usize = 8;
 }
+
+/// Has the wall clock of a program go back an hour when it was asked so often.
+/// $LIB is for the dynamic loader to fill in.
+const CLOCK_STEPS: &str = "env = { LD_PRELOAD = '/usr/$LIB/faketime/libfaketime.so.1', \
+     FAKETIME = '-1h', FAKETIME_START_AFTER_NUMCALLS = '100', FAKETIME_DONT_FAKE_MONOTONIC = '1' }";
 
 /// Set the machine's end of a host's link `up` or `down`.
 fn set_link(host: &Host, state: &str) {
@@ -41,34 +46,35 @@ fn done(lab: &TestLab, host: &Host, words: &[&str]) {
     assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
 }
 
-/// Make each fault as soon as its host has passed a test.
+/// Make each fault as soon as its host has passed a test; all at once, since
+/// the tests do not wait for it.
 fn make_faults(whole: &Whole) {
-    let (lab, hosts) = (&whole.lab, &whole.hosts);
-    for (at, host) in hosts.iter().enumerate() {
-        if at == host::DISK_FULL {
-            continue;
+    std::thread::scope(|scope| {
+        for at in 0..host::COUNT {
+            scope.spawn(move || make_fault(whole, at));
         }
-        wait_until("the host has passed its first test", || {
-            !whole.tests_of(&host.name, Outcome::Passed).is_empty()
-        });
-        let signal = match at {
-            host::SSHD_FROZEN => ["pkill", "-STOP", "sshd"],
-            host::BINARY_KILLED => ["pkill", "-KILL", "kmod-integratio"],
-            host::BINARY_FROZEN => ["pkill", "-STOP", "kmod-integratio"],
-            host::LINK_DOWN => {
-                set_link(host, "down");
-                continue;
-            }
-            host::REBOOTED => {
-                let boot = "echo 11111111-2222-3333-4444-555555555555 >/tmp/boot && \
-                            mount --bind /tmp/boot /proc/sys/kernel/random/boot_id && \
-                            pkill -KILL -f 'sshd[:] root'";
-                done(lab, host, &["sh", "-c", boot]);
-                continue;
-            }
-            _ => continue,
-        };
-        done(lab, host, &signal);
+    });
+}
+
+fn make_fault(whole: &Whole, at: usize) {
+    let (lab, host) = (&whole.lab, &whole.hosts[at]);
+    let boot = "echo 11111111-2222-3333-4444-555555555555 >/tmp/boot && \
+                mount --bind /tmp/boot /proc/sys/kernel/random/boot_id && \
+                pkill -KILL -f 'sshd[:] root'";
+    let fault: &[&str] = match at {
+        host::LINK_DOWN => &[],
+        host::SSHD_FROZEN => &["pkill", "-STOP", "sshd"],
+        host::BINARY_KILLED => &["pkill", "-KILL", "kmod-integratio"],
+        host::BINARY_FROZEN => &["pkill", "-STOP", "kmod-integratio"],
+        host::REBOOTED => &["sh", "-c", boot],
+        _ => return,
+    };
+    wait_until("the host has passed its first test", || {
+        whole.has_ended_a_test(&host.name)
+    });
+    match at {
+        host::LINK_DOWN => set_link(host, "down"),
+        _ => done(lab, host, fault),
     }
 }
 
@@ -81,6 +87,28 @@ fn undo_faults(whole: &Whole) {
 
 fn run(whole: &Whole, arguments: &[&str]) -> Output {
     whole.command(arguments).output().unwrap()
+}
+
+/// The clock of `host` went back an hour while it passed every test, and what
+/// took a time is told by another clock.
+fn stepped_back_and_took_no_time_away(whole: &Whole, host: &Host) {
+    whole.assert_all_passed(host);
+    let events = whole.harness_events(&host.name);
+    let times = events.iter().map(|event| event.time.as_second());
+    let steps: Vec<i64> = times
+        .clone()
+        .zip(times.skip(1))
+        .map(|(a, b)| b - a)
+        .collect();
+    let back = steps.iter().filter(|step| **step < -3500).count();
+    assert_eq!(back, 1, "is libfaketime there? {steps:?}");
+    let durations = events.iter().filter_map(|event| match &event.body {
+        protocol::Body::TestFinished(test) => Some(test.duration_s),
+        protocol::Body::TargetFinished(target) => Some(target.duration_s),
+        _ => None,
+    });
+    let odd: Vec<f64> = durations.filter(|d| !(0.0..600.0).contains(d)).collect();
+    assert_eq!(odd, [0.0; 0]);
 }
 
 #[test]
@@ -98,10 +126,14 @@ fn each_fault_is_told_as_what_it_is_and_the_next_run_passes() {
     let text = fs::read_to_string(&inventory).unwrap();
     // A VM that says nothing for long is frozen; one that can't be reached is
     // not waited for as long as usual.
-    let frozen = format!("name = {:?}\n", whole.hosts[host::BINARY_FROZEN].name);
-    let text = text
-        .replacen("[[vm]]", "[defaults.limits]\nconnect = \"8s\"\n\n[[vm]]", 1)
-        .replace(&frozen, &format!("{frozen}idle_limit = \"4s\"\n"));
+    let mut text = text.replacen("[[vm]]", "[defaults.limits]\nconnect = \"8s\"\n\n[[vm]]", 1);
+    for (at, more) in [
+        (host::BINARY_FROZEN, "idle_limit = \"4s\""),
+        (host::CLOCK_STEPS, CLOCK_STEPS),
+    ] {
+        let name = format!("name = {:?}\n", whole.hosts[at].name);
+        text = text.replace(&name, &format!("{name}{more}\n"));
+    }
     fs::write(&inventory, text).unwrap();
 
     let first = whole
@@ -131,6 +163,7 @@ fn each_fault_is_told_as_what_it_is_and_the_next_run_passes() {
             VmOutcome::Lost,
             "the VM has rebooted meanwhile",
         ),
+        (host::CLOCK_STEPS, VmOutcome::Passed, ""),
         (host::WELL, VmOutcome::Passed, ""),
     ] {
         let (found, words) = end(at);
@@ -138,10 +171,12 @@ fn each_fault_is_told_as_what_it_is_and_the_next_run_passes() {
         assert!(words.contains(cause), "host {at}: {words}");
     }
     whole.assert_all_passed(&whole.hosts[host::WELL]);
+    stepped_back_and_took_no_time_away(&whole, &whole.hosts[host::CLOCK_STEPS]);
     for at in [
         host::DISK_FULL,
         host::BINARY_KILLED,
         host::BINARY_FROZEN,
+        host::CLOCK_STEPS,
         host::WELL,
     ] {
         whole.assert_nothing_left_on(&whole.hosts[at], &["sshd", "tcpstatsd"]);

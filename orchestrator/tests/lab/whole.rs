@@ -123,6 +123,26 @@ impl Whole {
             .collect()
     }
 
+    /// Whether a test has ended on `vm`, found out quicker than by
+    /// [`Self::tests`].
+    pub(crate) fn has_ended_a_test(&self, vm: &str) -> bool {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let vm = format!("\"vm\":{vm:?}");
+        let mut lines = text.lines();
+        lines.any(|line| line.contains(&vm) && line.contains("\"test_finished\""))
+    }
+
+    /// The test binary's events on `vm` so far.
+    pub(crate) fn harness_events(&self, vm: &str) -> Vec<protocol::Event> {
+        let events = self.events().into_iter().filter_map(|body| match body {
+            Body::Harness {
+                vm: found, event, ..
+            } if found == vm => Some(event),
+            _ => None,
+        });
+        events.collect()
+    }
+
     /// By VM and outcome, the ids of the tests that ended so.
     fn tests(&self) -> BTreeMap<(String, Outcome), Vec<String>> {
         let mut tests: BTreeMap<_, Vec<String>> = BTreeMap::new();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What is done again, and failures that are expected.
 
+use std::fs;
+use std::process::Command;
+
 use orchestrator::event::{Body, Stage, VmOutcome};
 
 use crate::fixture::Lab;
@@ -65,4 +68,47 @@ fn clocks_that_jump_change_nothing() {
     let ran = lab.run(&["--target", "jumping"]);
     assert_eq!(ran.code(), 0, "{ran:#?}");
     assert_eq!(ran.end("a"), (VmOutcome::Passed, None));
+}
+
+#[test]
+fn the_clock_here_may_step_during_a_run() {
+    for step in ["+2h", "-2h"] {
+        let mut lab = Lab::new(&[]);
+        let until = lab.vm_dir("until");
+        lab.vm(
+            "a",
+            &format!(
+                "env = {{ EXPORTER = \"127.0.0.1:1\", UNTIL = {until:?} }}\n\
+                 scrape_interval = \"1h\"\nidle_limit = \"1m\"\nlimits = {{ test = \"1m\" }}"
+            ),
+        );
+        let clock = lab.scratch("clock").join("offset");
+        fs::write(&clock, "+0").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orchestrator"));
+        command
+            // The dynamic loader fills $LIB in.
+            .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
+            .env("FAKETIME_TIMESTAMP_FILE", &clock)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let run = lab.start_through(command, &["--target=exporting", "--timeout=10m"]);
+        run.wait_for_harness("a");
+        fs::write(&clock, step).unwrap();
+        fs::write(&until, "").unwrap();
+        let ran = run.wait();
+        assert_eq!(ran.code(), 0, "{step}: {ran:#?}");
+        assert_eq!(ran.end("a"), (VmOutcome::Passed, None));
+        let times = || ran.events.iter().map(|event| event.time.as_second());
+        let steps = times().zip(times().skip(1)).map(|(a, b)| b - a);
+        let stepped = steps.filter(|step| step.abs() > 7000).count();
+        assert_eq!(stepped, 1, "is libfaketime there? {ran:#?}");
+        let durations = ran.events.iter().filter_map(|event| match event.body {
+            Body::StageFinished { duration_s, .. } | Body::RunFinished { duration_s } => {
+                Some(duration_s)
+            }
+            _ => None,
+        });
+        let odd: Vec<f64> = durations.filter(|d| !(0.0..600.0).contains(d)).collect();
+        assert_eq!(odd, [0.0; 0]);
+    }
 }

@@ -11,7 +11,7 @@ use crate::fixture::{Lab, wait_until};
 
 /// A source tree with a member for each program, none of which depends on
 /// anything; the test binary's is `main`.
-fn source_tree(lab: &Lab, main: &str) -> PathBuf {
+pub(crate) fn source_tree(lab: &Lab, main: &str) -> PathBuf {
     let tree = lab.scratch("source");
     let members = ["kmod-integration", "tcp-echo", "tcpstats", "tcpstatsd"];
     let list = members.map(|name| format!("{name:?}")).join(", ");

@@ -22,5 +22,7 @@ fn the_second_is_told_who_holds_the_vm() {
 
     first.signal("INT");
     assert_eq!(first.wait().code(), 130);
+    let holder = lab.vm_dir("a").join("lock.holder");
+    assert!(!holder.exists(), "it says that somebody has the VM");
     assert_eq!(lab.run(&["--target", "good"]).code(), 0);
 }

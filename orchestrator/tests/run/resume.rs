@@ -12,6 +12,7 @@ use orchestrator::projection::result;
 use orchestrator::projection::state::RunState;
 use serde_json::Value;
 
+use crate::build::source_tree;
 use crate::fixture::{Lab, Ran, Started, kill_what_is_out_of_reach, wait_until};
 
 const TARGETS: &[&str] = &["--target", "good,live_good,failing"];
@@ -56,7 +57,6 @@ fn log(folder: &Path) -> Vec<u8> {
 
 #[test]
 fn a_run_that_was_killed_in_any_stage_goes_on_and_ends_as_it_would_have() {
-    let undisturbed = lasting(&Lab::new(&["a"]).run(TARGETS));
     let begun = |stage: Stage| {
         move |run: &Started| {
             let began = move |body: &Body| matches!(body, Body::StageStarted { stage: s, .. } if *s == stage);
@@ -67,27 +67,52 @@ fn a_run_that_was_killed_in_any_stage_goes_on_and_ends_as_it_would_have() {
         Stage::Connect,
         Stage::Lock,
         Stage::Facts,
+        Stage::Health,
         Stage::Prepare,
         Stage::Deploy,
+        Stage::Build,
+        Stage::Setup,
         Stage::Load,
         Stage::Test,
         Stage::Collect,
         Stage::Unload,
         Stage::Unlock,
     ];
+    let lab_with_source = || {
+        let lab = Lab::new(&["a"]);
+        lab.tool("cargo", &lab.cargo_script());
+        let source = source_tree(&lab, "").display().to_string();
+        (
+            lab,
+            ["--deploy=build".to_owned(), format!("--source={source}")],
+        )
+    };
+    let undisturbed = |build: bool| {
+        let (lab, how) = lab_with_source();
+        lasting(&lab.run(&arguments(TARGETS, build, &how)))
+    };
+    let undisturbed = [false, true].map(undisturbed);
     thread::scope(|scope| {
         for stage in stages {
             let undisturbed = &undisturbed;
             scope.spawn(move || {
-                let lab = Lab::new(&["a"]);
-                let run = lab.start(TARGETS);
+                let (lab, how) = lab_with_source();
+                let build = matches!(stage, Stage::Build | Stage::Setup);
+                let run = lab.start(&arguments(TARGETS, build, &how));
                 begun(stage)(&run);
                 let folder = run.kill();
-                let ran = lab.resume(&folder, &[]);
+                let ran = lab.resume(&folder, &arguments(&[], build, &how));
+                let undisturbed = &undisturbed[usize::from(build)];
                 ended_well(&lab, &ran, undisturbed, stage.as_str());
             });
         }
     });
+}
+
+/// `arguments`, with `how` where the VM is to build.
+fn arguments<'a>(arguments: &[&'a str], build: bool, how: &'a [String]) -> Vec<&'a str> {
+    let how = how.iter().filter(|_| build).map(String::as_str);
+    arguments.iter().copied().chain(how).collect()
 }
 
 #[test]

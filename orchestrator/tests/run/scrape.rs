@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use orchestrator::event::{Body, ScrapeReason, VmOutcome};
 use rustix::net::{self, AddressFamily, SocketType};
 
-use crate::fixture::{Exporter, Lab, Ran, Started};
+use crate::fixture::{Exporter, Lab, Ran, RealExporter, Started};
 
 /// A lab of one VM whose target tells of an exporter and goes on until it may
 /// end.
@@ -137,6 +137,32 @@ fn an_exporter_that_dies_is_told_once_and_left_alone() {
     run.wait_for_metrics(&["orchestrator_scrape_failures_total{reason=\"gone\",vm=\"a\"} 1\n"]);
     let ran = scene.end(run);
     assert_eq!(failures(&ran), [ScrapeReason::Gone]);
+}
+
+#[test]
+fn a_real_exporter_that_freezes_and_dies_costs_the_run_nothing() {
+    let exporter = RealExporter::start();
+    let scene = Scene::new(exporter.address());
+    let run = scene.start();
+    run.wait_for("a scrape", is_scrape);
+    exporter.signal("STOP");
+    run.wait_for("it is slow", failed_with(ScrapeReason::Timeout));
+    let missing = "orchestrator_scrape_failures_total{reason=\"timeout\",vm=\"a\"} 1\n";
+    run.wait_for_metrics(&[missing]);
+    assert!(
+        !run.get_metrics().contains("\ntcp_"),
+        "old samples are shown"
+    );
+    exporter.signal("CONT");
+    // The device is not served here; the system's counters are.
+    run.wait_for_metrics(&["\ntcp_", missing]);
+    exporter.signal("KILL");
+    run.wait_for("it is gone", failed_with(ScrapeReason::Gone));
+    let ran = scene.end(run);
+    let mut failures = failures(&ran);
+    // It may have been killed in the middle of an answer.
+    failures.retain(|reason| *reason != ScrapeReason::Cut);
+    assert_eq!(failures, [ScrapeReason::Timeout, ScrapeReason::Gone]);
 }
 
 #[test]

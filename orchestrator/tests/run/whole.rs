@@ -56,6 +56,16 @@ fn facts_are_those_of_the_machine() {
     assert_eq!(facts.boot_id, boot_id.trim());
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     assert_eq!(facts.os_release, release.trim());
+    let platform = facts.platform.as_ref().unwrap();
+    let kernel = fs::read_to_string("/proc/sys/kernel/version").unwrap();
+    assert_eq!(platform.kernel, kernel.trim());
+    let memory = rustix::system::sysinfo();
+    let memory = memory.totalram as u64 * u64::from(memory.mem_unit);
+    assert_eq!(platform.memory_bytes, memory);
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let cpus = cpus.lines().filter(|line| line.starts_with("processor"));
+    assert_eq!(platform.cpus as usize, cpus.count());
+    assert_ne!(platform.cpu_model, "");
 }
 
 #[test]

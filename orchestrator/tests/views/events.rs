@@ -111,6 +111,7 @@ impl Story {
                 arch: "amd64".into(),
                 hostname: vm.into(),
                 boot_id: "5b1b".into(),
+                platform: None,
             },
         })
     }

@@ -268,7 +268,7 @@ fn junit_has_a_case_for_each_that_fails_where_the_run_does() {
     let text = junit(&story(vec![on("a", confirmed), on("b", stable)]));
     let (_, suite) = text.split_once("<testsuite name=\"benchmarks\"").unwrap();
     assert!(
-        suite.starts_with(" tests=\"2\" disabled=\"0\" errors=\"0\" failures=\"1\">"),
+        suite.starts_with(" tests=\"2\" skipped=\"0\" errors=\"0\" failures=\"1\">"),
         "{suite}"
     );
     assert!(suite.contains("<testcase name=\"parse x on a\" classname=\"benchmarks\">"));

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use orchestrator::event::{Event, Reading, ScrapeReason, Stage, VmOutcome};
+use orchestrator::event::{Body, ConsoleKind, Event, Reading, ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fold, Projection, StateHandle};
 
@@ -85,6 +85,50 @@ fn a_run_is_in_progress_from_its_first_event_to_its_last() {
     assert_eq!(in_progress(), "orchestrator_run_in_progress 1");
     feed(&mut fold, &story.events[1..]);
     assert_eq!(in_progress(), "orchestrator_run_in_progress 0");
+}
+
+#[test]
+fn a_vm_has_an_outcome_and_a_duration_when_it_has_ended() {
+    let mut story = Story::of(&["a", "b"]);
+    bring_up(&mut story, "b");
+    story.finish("a", VmOutcome::TimedOut, Some(cause("too slow")));
+    let text = exposition(&story);
+    assert_eq!(
+        samples(&text, "orchestrator_vm_outcome"),
+        ["orchestrator_vm_outcome{outcome=\"timed_out\",vm=\"a\"} 1"]
+    );
+    assert_eq!(
+        samples(&text, "orchestrator_vm_duration_seconds"),
+        ["orchestrator_vm_duration_seconds{vm=\"a\"} 12.34"]
+    );
+}
+
+#[test]
+fn what_a_console_showed_is_counted_by_its_kind() {
+    let mut story = Story::of(&["a", "b"]);
+    for kind in [
+        ConsoleKind::LockOrder,
+        ConsoleKind::Trap,
+        ConsoleKind::LockOrder,
+    ] {
+        let (vm, lines) = ("a".to_owned(), vec!["said".to_owned()]);
+        story.tell(Body::Console { vm, kind, lines });
+    }
+    assert_eq!(
+        samples(&exposition(&story), "orchestrator_console_reports{"),
+        [
+            "orchestrator_console_reports{kind=\"lock_order\",vm=\"a\"} 2",
+            "orchestrator_console_reports{kind=\"trap\",vm=\"a\"} 1",
+        ]
+    );
+}
+
+#[test]
+fn every_event_is_counted() {
+    let story = troubled_run();
+    let expected = format!("orchestrator_events_total {}", story.events.len());
+    let text = exposition(&story);
+    assert_eq!(samples(&text, "orchestrator_events_total"), [expected]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::Command as Program;
@@ -56,6 +57,23 @@ fn every_command_has_a_page_and_mandoc_has_no_complaint() {
     for flag in ["\\-\\-all\\-vms", "\\-\\-resume", "\\-\\-junit"] {
         assert!(page.contains(flag), "no {flag} in {page}");
     }
+}
+
+#[test]
+fn the_reference_of_metrics_is_that_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/orchestrator-metrics.md");
+    let printed = orchestrator(&["serve", "--print-metrics"])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        fs::write(&path, &printed).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == printed,
+        "{} is not what the program prints; run this with UPDATE_REFERENCE=1",
+        path.display()
+    );
 }
 
 #[test]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The device's own counters and limits, the sysctls below `dev.tcpstats`.
 
+use metric_table::Family;
 use prometheus::Registry;
 use tcpstats::sysctl::{Sysctl, SysctlError};
 
-use crate::metrics::family::Family;
 use crate::metrics::table;
 
 /// A node, the family that shows it, and how many of the node's units make one of the family's.

@@ -28,7 +28,7 @@ use crate::cli::Arguments;
 use crate::collection::Collector;
 use crate::http::Exporter;
 use crate::metrics::Own;
-use crate::metrics::reference::Reference;
+use crate::metrics::table;
 use crate::server::{ListenError, Server};
 use crate::source::{Clock, Source};
 
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
     if arguments.print_metrics {
-        return print(&Reference);
+        return print(&table::REFERENCE);
     }
     if arguments.die_with_parent {
         die_with_parent()?;

@@ -230,14 +230,14 @@ impl Pipeline {
             handle,
         } = connection.spawn(argv).await?;
         drop(stdin);
-        let mut lines = std::pin::pin!(lines::of(stdout, stderr));
+        let mut lines = std::pin::pin!(lines::of(stdout, stderr, usize::MAX));
         let (mut last, mut last_error) = (String::new(), String::new());
         let mut number = 0;
         while let Some(line) = lines.next().await {
             let text = match line {
                 Line::Event(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Line::Complaint(text) => text,
-                Line::Overlong => continue,
+                Line::Surplus | Line::Overlong => continue,
             };
             number += 1;
             if text.starts_with("error") {

@@ -211,6 +211,7 @@ mod tests {
             arch: arch.to_owned(),
             hostname: String::new(),
             boot_id: String::new(),
+            platform: None,
         };
         kind(system, &facts)
     }

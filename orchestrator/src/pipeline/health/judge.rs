@@ -281,6 +281,7 @@ mod tests {
             arch: arch.to_owned(),
             hostname: String::new(),
             boot_id: String::new(),
+            platform: None,
         }
     }
 

@@ -4,12 +4,12 @@
 //! from its test binary where that has read them since, or there is no
 //! exporter. A fixed set: a VM cannot add names.
 
+use metric_table::{Family, Sample};
 use prometheus::proto::MetricFamily;
 
-use super::family::{Family, Kind, Sample};
 use crate::event::Reading;
 use crate::projection::state::VmState;
-use crate::scrape::series::{self, KMOD, Series, TCP};
+use crate::scrape::series::{self, KMOD, TCP};
 
 /// The sysctl, or its beginning, of each family of [`KMOD`], and what one unit
 /// of it is in the family's unit.
@@ -36,45 +36,27 @@ const LIMITS: &[&str] = &[
 ];
 
 /// Every family of this module.
-pub(super) fn families() -> impl Iterator<Item = Family> {
-    KMOD.iter().chain(&TCP).map(family)
-}
-
-fn family(series: &Series) -> Family {
-    Family {
-        name: series.name,
-        help: series.help,
-        kind: match series.kind {
-            series::Kind::Counter => Kind::Counter,
-            series::Kind::Gauge => Kind::Gauge,
-        },
-        labels: match series.label {
-            None => &["vm"],
-            Some("reason") => &["vm", "reason"],
-            Some("state") => &["vm", "state"],
-            Some(_) => &["vm", "name"],
-        },
-    }
+pub(super) fn families() -> impl Iterator<Item = &'static Family> {
+    KMOD.iter().chain(&TCP)
 }
 
 /// The families with their samples.
 pub(super) fn collect(vms: &[&VmState]) -> Vec<MetricFamily> {
     let kmod = KMOD.iter().zip(SYSCTLS);
-    let kmod = kmod.map(|(series, sysctl)| (series, Some(sysctl)));
-    let tcp = TCP.iter().map(|series| (series, None));
+    let kmod = kmod.map(|(family, sysctl)| (family, Some(sysctl)));
+    let tcp = TCP.iter().map(|family| (family, None));
     kmod.chain(tcp)
-        .map(|(series, sysctl)| of_family(vms, series, sysctl))
+        .map(|(family, sysctl)| of_family(vms, family, sysctl))
         .collect()
 }
 
-fn of_family(vms: &[&VmState], series: &Series, sysctl: Option<(&str, f64)>) -> MetricFamily {
+fn of_family(vms: &[&VmState], family: &Family, sysctl: Option<(&str, f64)>) -> MetricFamily {
     let readings = vms.iter().filter_map(|vm| {
-        let scraped = vm.scraped.get(series.exporter).cloned();
-        let reading = scraped.or_else(|| of_sysctl(vm, series, sysctl?))?;
+        let scraped = vm.scraped.get(family.source).cloned();
+        let reading = scraped.or_else(|| of_sysctl(vm, family, sysctl?))?;
         Some((vm.name().to_owned(), reading))
     });
-    let family = family(series);
-    if series.label.is_none() {
+    if series::label(family).is_none() {
         return family.with(readings.filter_map(|(vm, reading)| match reading {
             Reading::One(value) => Some(Sample {
                 labels: [vm],
@@ -96,9 +78,9 @@ fn of_family(vms: &[&VmState], series: &Series, sysctl: Option<(&str, f64)>) -> 
 }
 
 /// What the test binary read last.
-fn of_sysctl(vm: &VmState, series: &Series, (sysctl, scale): (&str, f64)) -> Option<Reading> {
+fn of_sysctl(vm: &VmState, family: &Family, (sysctl, scale): (&str, f64)) -> Option<Reading> {
     let read = |name: &str| Some(*vm.counters.get(name)? as f64 * scale);
-    let names = match series.label {
+    let names = match series::label(family) {
         None => return read(sysctl).map(Reading::One),
         Some("reason") => SKIP_REASONS,
         Some(_) => LIMITS,

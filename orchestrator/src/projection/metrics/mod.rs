@@ -10,14 +10,14 @@
 //! their types, what a VM says by the limits of [`super::state`].
 
 mod device;
-mod family;
+mod process;
 mod state;
+pub(crate) mod table;
 
 use std::collections::BTreeSet;
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::core::Collector;
+use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry, TextEncoder};
 
 use super::state::RunState;
 use super::{Fleet, View};
@@ -26,16 +26,6 @@ use crate::exit::ExitStatus;
 
 /// Media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Bounds of the buckets for stages: from a lock to a kernel build, seconds.
-const STAGE_BUCKETS: [f64; 12] = [
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
-];
-/// Bounds of the buckets for SSH connections: LAN to connect time-out, seconds.
-const CONNECT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-
-/// Bounds of the buckets for scrapes: loopback to the scrape's limit, seconds.
-const SCRAPE_BUCKETS: [f64; 8] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 
 /// What a run can end as.
 const RESULTS: [ExitStatus; 5] = [
@@ -50,92 +40,59 @@ const RESULTS: [ExitStatus; 5] = [
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
-    runs: IntCounterVec,
-    retries: IntCounterVec,
+    events: Counter,
+    runs: CounterVec,
+    retries: CounterVec,
     stages: HistogramVec,
     connects: Histogram,
     scrapes: HistogramVec,
-    scrape_failures: IntCounterVec,
+    scrape_failures: CounterVec,
 }
 
 impl Metrics {
     /// The metrics of one run, or of the last run of each VM.
     ///
     /// # Errors
-    /// Only a name that is malformed or given twice in this module.
+    /// Only a family of the table that is malformed or given twice.
     pub fn new(fleet: impl Into<Fleet>) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let version = [env!("CARGO_PKG_VERSION")];
+        table::BUILD_INFO.put(&registry, [(&version[..], 1.0)])?;
+        let events = table::EVENTS_TOTAL.counters(&registry)?;
+        let connects = table::CONNECTS.histograms(&registry)?;
         let metrics = Self {
-            registry: Registry::new(),
-            runs: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_runs_total",
-                    "Runs that this process finished, by result.",
-                ),
-                &["result"],
-            )?,
-            retries: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_retries_total",
-                    "Attempts at a stage after the first.",
-                ),
-                &["vm", "stage"],
-            )?,
-            stages: HistogramVec::new(
-                HistogramOpts::new(
-                    "orchestrator_stage_duration_seconds",
-                    "Wall time of the attempts at a stage.",
-                )
-                .buckets(STAGE_BUCKETS.to_vec()),
-                &["vm", "stage"],
-            )?,
-            connects: Histogram::with_opts(
-                HistogramOpts::new(
-                    "orchestrator_ssh_connect_seconds",
-                    "Time to an SSH connection that stood.",
-                )
-                .buckets(CONNECT_BUCKETS.to_vec()),
-            )?,
-            scrapes: HistogramVec::new(
-                HistogramOpts::new(
-                    "orchestrator_scrape_duration_seconds",
-                    "Wall time of the scrapes of a VM's exporter, failed ones included.",
-                )
-                .buckets(SCRAPE_BUCKETS.to_vec()),
-                &["vm"],
-            )?,
-            scrape_failures: IntCounterVec::new(
-                Opts::new(
-                    "orchestrator_scrape_failures_total",
-                    "Scrapes of a VM's exporter that gave nothing, by reason.",
-                ),
-                &["vm", "reason"],
-            )?,
+            events: events.get_metric_with_label_values::<&str>(&[])?,
+            runs: table::RUNS.counters(&registry)?,
+            retries: table::RETRIES.counters(&registry)?,
+            stages: table::STAGES.histograms(&registry)?,
+            connects: connects.get_metric_with_label_values::<&str>(&[])?,
+            scrapes: table::SCRAPES.histograms(&registry)?,
+            scrape_failures: table::SCRAPE_FAILURES.counters(&registry)?,
+            registry,
         };
-        metrics.register(fleet.into())?;
+        metrics.add(state::StateCollector::new(fleet.into())?)?;
+        // A counter that is there from the start shows its first increment.
+        for status in RESULTS {
+            metrics.runs.with_label_values(&[status.as_str()]);
+        }
         Ok(metrics)
     }
 
-    fn register(&self, fleet: Fleet) -> prometheus::Result<()> {
-        let build = IntGauge::with_opts(
-            Opts::new("orchestrator_build_info", "This program; always 1.")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
-        )?;
-        build.set(1);
-        self.registry.register(Box::new(build))?;
-        self.registry.register(Box::new(self.runs.clone()))?;
-        self.registry.register(Box::new(self.retries.clone()))?;
-        self.registry.register(Box::new(self.stages.clone()))?;
-        self.registry.register(Box::new(self.connects.clone()))?;
-        self.registry.register(Box::new(self.scrapes.clone()))?;
-        self.registry
-            .register(Box::new(self.scrape_failures.clone()))?;
-        self.registry
-            .register(Box::new(state::StateCollector::new(fleet)?))?;
-        // A counter that is there from the start shows its first increment.
-        for status in RESULTS {
-            self.runs.with_label_values(&[status.as_str()]);
-        }
-        Ok(())
+    /// With what this process costs, where it is this process that is looked at.
+    ///
+    /// # Errors
+    /// As in [`Metrics::new`].
+    pub fn with_process(self) -> prometheus::Result<Self> {
+        self.add(process::ProcessCollector::new()?)?;
+        Ok(self)
+    }
+
+    /// Serve what `collector` says, too.
+    ///
+    /// # Errors
+    /// Only a family that is malformed or served already.
+    pub fn add(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
+        self.registry.register(Box::new(collector))
     }
 
     /// The exposition, in the text format of [`CONTENT_TYPE`].
@@ -233,6 +190,7 @@ impl Counting {
 
 impl View for Counting {
     fn show(&mut self, state: &RunState, event: &Event) {
+        self.metrics.events.inc();
         match &event.body {
             Body::RunStarted { .. } => self.forget_others(state),
             Body::StageStarted { vm, stage, attempt } => self.stage_started(vm, *stage, *attempt),

@@ -4,84 +4,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use metric_table::{Family, Sample};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
 use super::device;
-use super::family::{Family, Sample};
+use super::table::{
+    BENCHMARK, BENCHMARK_CHANGE, BENCHMARK_REGRESSION, BENCHMARK_SUSPECT, CONSOLE_REPORTS,
+    LAST_RUN, LAST_SCRAPE, RUN_IN_PROGRESS, TARGET_DURATION, TARGET_PASSED, TEST_FAILED, TESTS,
+    VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
+};
 use crate::event::{Judged, SeriesState, Stage, VmOutcome};
 use crate::projection::Fleet;
 use crate::projection::state::{RunState, Tally, VmState};
 
-const RUN_IN_PROGRESS: Family = Family::gauge(
-    "orchestrator_run_in_progress",
-    "Whether a run goes on (0 or 1).",
-    &[],
-);
-const VM_INFO: Family = Family::gauge(
-    "orchestrator_vm_info",
-    "What a VM is; always 1.",
-    &["vm", "os", "arch"],
-);
-const VM_UP: Family = Family::gauge(
-    "orchestrator_vm_up",
-    "Whether the VM could be reached and was not lost since (0 or 1).",
-    &["vm"],
-);
-const LAST_RUN: Family = Family::gauge(
-    "orchestrator_last_run_timestamp_seconds",
-    "When the target last came to an end on the VM, whatever end that was.",
-    &["vm", "target"],
-);
-const TARGET_PASSED: Family = Family::gauge(
-    "orchestrator_target_passed",
-    "Whether the target came to its end without a failed test (0 or 1).",
-    &["vm", "target"],
-);
-const TARGET_DURATION: Family = Family::gauge(
-    "orchestrator_target_duration_seconds",
-    "Wall time of the target.",
-    &["vm", "target"],
-);
-const TESTS: Family = Family::gauge(
-    "orchestrator_tests",
-    "Tests of the target's last run by outcome.",
-    &["vm", "target", "category", "outcome"],
-);
-const TEST_FAILED: Family = Family::gauge(
-    "orchestrator_test_failed",
-    "A test that failed in the target's last run; always 1.",
-    &["vm", "target", "test"],
-);
-
-const BENCHMARK: Family = Family::gauge(
-    "orchestrator_benchmark_value",
-    "Median of a benchmark's repetitions in its target's last run, in the unit of its label.",
-    &["vm", "benchmark", "workload", "connections", "unit"],
-);
-
-const BENCHMARK_CHANGE: Family = Family::gauge(
-    "orchestrator_benchmark_change_ratio",
-    "New mean through old mean, less 1, of the change of the benchmark's history that counts most: \
-     the last one that is for the worse and stands, else the last one; 0 where there was none.",
-    &["vm", "benchmark", "workload", "connections"],
-);
-const BENCHMARK_REGRESSION: Family = Family::gauge(
-    "orchestrator_benchmark_regression",
-    "Whether the benchmark got worse, which is confirmed, not recovered and not acknowledged (0 or 1).",
-    &["vm", "benchmark", "workload", "connections"],
-);
-const BENCHMARK_SUSPECT: Family = Family::gauge(
-    "orchestrator_benchmark_suspect",
-    "Whether the benchmark's last run is not what its history lets expect (0 or 1).",
-    &["vm", "benchmark", "workload", "connections"],
-);
-
-const LAST_SCRAPE: Family = Family::gauge(
-    "orchestrator_last_scrape_timestamp_seconds",
-    "When the VM's exporter was last scraped with success.",
-    &["vm"],
-);
+/// Every family of this module.
+const FAMILIES: [Family; 16] = [
+    RUN_IN_PROGRESS,
+    VM_INFO,
+    VM_UP,
+    VM_OUTCOME,
+    VM_DURATION,
+    CONSOLE_REPORTS,
+    LAST_RUN,
+    TARGET_PASSED,
+    TARGET_DURATION,
+    TESTS,
+    TEST_FAILED,
+    BENCHMARK,
+    BENCHMARK_CHANGE,
+    BENCHMARK_REGRESSION,
+    BENCHMARK_SUSPECT,
+    LAST_SCRAPE,
+];
 
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
@@ -96,25 +51,8 @@ impl StateCollector {
     /// # Errors
     /// A family whose name is malformed.
     pub(super) fn new(fleet: Fleet) -> prometheus::Result<Self> {
-        let own = [
-            RUN_IN_PROGRESS,
-            VM_INFO,
-            VM_UP,
-            LAST_RUN,
-            TARGET_PASSED,
-            TARGET_DURATION,
-            TESTS,
-            TEST_FAILED,
-            BENCHMARK,
-            BENCHMARK_CHANGE,
-            BENCHMARK_REGRESSION,
-            BENCHMARK_SUSPECT,
-            LAST_SCRAPE,
-        ];
-        let families = own.into_iter().chain(device::families());
-        let descs = families
-            .map(|family| family.desc())
-            .collect::<Result<_, _>>()?;
+        let families = FAMILIES.iter().chain(device::families());
+        let descs = families.map(Family::desc).collect::<Result<_, _>>()?;
         Ok(Self { fleet, descs })
     }
 }
@@ -160,6 +98,9 @@ fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
     vec![
         VM_INFO.with(vms().map(info)),
         VM_UP.with(vms().filter_map(up)),
+        VM_OUTCOME.with(vms().filter_map(outcome)),
+        VM_DURATION.with(vms().filter_map(duration)),
+        CONSOLE_REPORTS.with(vms().flat_map(console_reports)),
         LAST_RUN.with(ends.iter().map(|end| end.sample(end.timestamp_s))),
         TARGET_PASSED.with(ends.iter().map(|end| end.sample(truth(end.passed)))),
         TARGET_DURATION.with(
@@ -209,6 +150,27 @@ fn up(vm: &VmState) -> Option<Sample<1>> {
     Some(Sample {
         labels: [vm.name().to_owned()],
         value: truth(connected && !lost),
+    })
+}
+
+fn outcome(vm: &VmState) -> Option<Sample<2>> {
+    Some(Sample {
+        labels: [vm.name().to_owned(), vm.end()?.outcome.to_string()],
+        value: 1.0,
+    })
+}
+
+fn duration(vm: &VmState) -> Option<Sample<1>> {
+    Some(Sample {
+        labels: [vm.name().to_owned()],
+        value: vm.end()?.duration_s,
+    })
+}
+
+fn console_reports(vm: &VmState) -> impl Iterator<Item = Sample<2>> {
+    vm.console.iter().map(|(kind, number)| Sample {
+        labels: [vm.name().to_owned(), kind.label().to_owned()],
+        value: f64::from(*number),
     })
 }
 

@@ -9,7 +9,7 @@ use protocol::event::{Level, TestFinished};
 use super::benchmark::BenchmarkState;
 use super::counters::{self, Counters};
 use super::findings::Findings;
-use crate::event::{Cause, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
+use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
 /// Failing and skipped tests of one VM that are kept whole; the rest is counted.
@@ -54,6 +54,8 @@ pub struct VmState {
     pub scraped: BTreeMap<String, Reading>,
     /// How its scrapes went.
     pub scrapes: Scrapes,
+    /// How often its console showed what, in the whole run.
+    pub console: BTreeMap<ConsoleKind, u32>,
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
@@ -213,6 +215,7 @@ impl VmState {
             counters: BTreeMap::new(),
             scraped: BTreeMap::new(),
             scrapes: Scrapes::default(),
+            console: BTreeMap::new(),
             last_lines: VecDeque::new(),
         }
     }
@@ -360,7 +363,7 @@ impl VmState {
                     }
                 }
                 self.scraped
-                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.exporter == name));
+                    .retain(|name, _| !series::KMOD.iter().any(|kmod| kmod.source == name));
             }
             protocol::Body::Bye { outcome } => {
                 if let Some(session) = self.sessions.get_mut(planned) {
@@ -436,6 +439,14 @@ impl VmState {
         *number = number.saturating_add(1);
         if reason != ScrapeReason::Gone {
             self.scraped.clear();
+        }
+    }
+
+    pub(super) fn console(&mut self, kind: ConsoleKind, lines: &[String]) {
+        let number = self.console.entry(kind).or_default();
+        *number = number.saturating_add(1);
+        for line in lines.iter().take(KEPT_LINES) {
+            self.keep_line(line);
         }
     }
 

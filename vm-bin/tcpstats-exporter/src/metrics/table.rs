@@ -1,49 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Every family that is served: the page is made from this table, and so is the reference.
 
-use super::family::{Family, Kind};
-
-const fn family(
-    name: &'static str,
-    kind: Kind,
-    labels: &'static [&'static str],
-    help: &'static str,
-    source: &'static str,
-) -> Family {
-    Family {
-        name,
-        kind,
-        labels,
-        help,
-        source,
-    }
-}
+use metric_table::{Family, Kind, Reference, Section};
 
 const EXPORTER: &str = "the exporter";
 const RECORDS: &str = "the device's records";
 
-pub(crate) const UP: Family = family(
+pub(crate) const UP: Family = Family::new(
     "tcpstats_exporter_up",
     Kind::Gauge,
     &[],
     "Whether the collection that this page shows could read the device (0 or 1).",
     EXPORTER,
 );
-pub(crate) const BUILD_INFO: Family = family(
+pub(crate) const BUILD_INFO: Family = Family::new(
     "tcpstats_exporter_build_info",
     Kind::Gauge,
     &["version"],
     "This program; always 1.",
     EXPORTER,
 );
-pub(crate) const HTTP_REQUESTS: Family = family(
+pub(crate) const HTTP_REQUESTS: Family = Family::new(
     "tcpstats_exporter_http_requests_total",
     Kind::Counter,
     &[],
     "Requests of any path, this one included.",
     EXPORTER,
 );
-pub(crate) const SCRAPES: Family = family(
+pub(crate) const SCRAPES: Family = Family::new(
     "tcpstats_exporter_scrapes_total",
     Kind::Counter,
     &["result"],
@@ -52,14 +36,14 @@ pub(crate) const SCRAPES: Family = family(
      too early and found none to repeat.",
     EXPORTER,
 );
-pub(crate) const AGE: Family = family(
+pub(crate) const AGE: Family = Family::new(
     "tcpstats_exporter_collection_age_seconds",
     Kind::Gauge,
     &[],
     "Time since the collection that this page shows began.",
     EXPORTER,
 );
-pub(crate) const LATENCY: Family = family(
+pub(crate) const LATENCY: Family = Family::new(
     "tcpstats_exporter_collection_latency_seconds",
     Kind::Histogram(&[
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -68,7 +52,7 @@ pub(crate) const LATENCY: Family = family(
     "Duration of the collections.",
     EXPORTER,
 );
-pub(crate) const FAILURES: Family = family(
+pub(crate) const FAILURES: Family = Family::new(
     "tcpstats_exporter_collection_failures_total",
     Kind::Counter,
     &["reason"],
@@ -78,21 +62,21 @@ pub(crate) const FAILURES: Family = family(
     EXPORTER,
 );
 
-pub(crate) const SOCKETS: Family = family(
+pub(crate) const SOCKETS: Family = Family::new(
     "tcpstats_sockets_total",
     Kind::Gauge,
     &[],
     "TCP sockets, listening and half-open ones included.",
     RECORDS,
 );
-pub(crate) const SOCKETS_BY_STATE: Family = family(
+pub(crate) const SOCKETS_BY_STATE: Family = Family::new(
     "tcpstats_sockets_by_state",
     Kind::Gauge,
     &["state"],
     "TCP sockets by state.",
     RECORDS,
 );
-pub(crate) const RTT: Family = family(
+pub(crate) const RTT: Family = Family::new(
     "tcpstats_socket_rtt_seconds",
     Kind::Histogram(&[
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -103,7 +87,7 @@ pub(crate) const RTT: Family = family(
      rate().",
     "tsr_rtt",
 );
-pub(crate) const CWND: Family = family(
+pub(crate) const CWND: Family = Family::new(
     "tcpstats_socket_cwnd_bytes",
     Kind::Histogram(&[
         2048.0,
@@ -125,7 +109,7 @@ pub(crate) const CWND: Family = family(
      collection: its counts fall when connections end, so use it without rate().",
     "tsr_snd_cwnd",
 );
-pub(crate) const RETRANSMITS: Family = family(
+pub(crate) const RETRANSMITS: Family = Family::new(
     "tcpstats_socket_retransmits",
     Kind::Histogram(&[0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0]),
     &[],
@@ -133,7 +117,7 @@ pub(crate) const RETRANSMITS: Family = family(
      made anew by each collection: its counts fall when connections end, so use it without rate().",
     "tsr_snd_rexmitpack",
 );
-pub(crate) const BUFFER_USE: Family = family(
+pub(crate) const BUFFER_USE: Family = Family::new(
     "tcpstats_socket_buffer_used_ratio",
     Kind::Histogram(&[0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]),
     &["buffer"],
@@ -145,7 +129,7 @@ pub(crate) const BUFFER_USE: Family = family(
 
 /// A family without labels whose value is one number that the system keeps.
 const fn plain(name: &'static str, kind: Kind, help: &'static str, source: &'static str) -> Family {
-    family(name, kind, &[], help, source)
+    Family::new(name, kind, &[], help, source)
 }
 
 pub(crate) const SYS_CONNECTION_ATTEMPTS: Family = plain(
@@ -264,7 +248,7 @@ pub(crate) const KMOD_INTERRUPTED: Family = plain(
     "Reads that a signal ended.",
     "reads_interrupted",
 );
-pub(crate) const KMOD_SKIPPED: Family = family(
+pub(crate) const KMOD_SKIPPED: Family = Family::new(
     "tcpstats_kmod_sockets_skipped_total",
     Kind::Counter,
     &["reason"],
@@ -290,7 +274,7 @@ pub(crate) const KMOD_ACTIVE_FDS: Family = plain(
     "Descriptors of the device that are open; the exporter's own is closed before this is read.",
     "active_fds",
 );
-pub(crate) const KMOD_LIMIT: Family = family(
+pub(crate) const KMOD_LIMIT: Family = Family::new(
     "tcpstats_kmod_limit",
     Kind::Gauge,
     &["name"],
@@ -298,15 +282,8 @@ pub(crate) const KMOD_LIMIT: Family = family(
     "NAME",
 );
 
-/// A group of families of the reference.
-pub(crate) struct Section {
-    pub(crate) title: &'static str,
-    pub(crate) intro: &'static str,
-    pub(crate) families: &'static [Family],
-}
-
 /// Every family, in the order of the reference.
-pub(crate) const SECTIONS: [Section; 4] = [
+const SECTIONS: [Section; 4] = [
     Section {
         title: "The exporter",
         intro: "Always served.",
@@ -372,3 +349,10 @@ pub(crate) const SECTIONS: [Section; 4] = [
         ],
     },
 ];
+
+/// Every family, as Markdown.
+pub(crate) const REFERENCE: Reference<'_> = Reference {
+    title: "What tcpstats-exporter serves",
+    command: "tcpstats-exporter --print-metrics",
+    sections: &SECTIONS,
+};

@@ -8,9 +8,8 @@ mod tcpstat;
 
 use std::io;
 
+use metric_table::Family;
 use prometheus::Registry;
-
-use crate::metrics::family::Family;
 
 /// Why the system's counters are not shown.
 #[derive(Debug, thiserror::Error)]

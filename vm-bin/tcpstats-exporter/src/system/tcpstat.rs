@@ -7,8 +7,9 @@
 #[cfg(target_os = "freebsd")]
 use std::io;
 
+use metric_table::Family;
+
 use super::{Counters, SystemError};
-use crate::metrics::family::Family;
 use crate::metrics::table;
 
 const NODE: &str = "net.inet.tcp.stats";

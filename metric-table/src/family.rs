@@ -5,21 +5,26 @@ use prometheus::core::Collector;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry};
 
 /// A family of the exposition.
-#[derive(Debug)]
-pub(crate) struct Family {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) labels: &'static [&'static str],
-    pub(crate) help: &'static str,
-    /// Where a value comes from: a node below `dev.tcpstats`, a field of `struct tcpstat` and so
-    /// on, for the reference.
-    pub(crate) source: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Unique among all that are served.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it is, with its unit, one line.
+    pub help: &'static str,
+    /// Where a value comes from, for the reference.
+    pub source: &'static str,
 }
 
 /// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Only ever grows, until what counts begins anew.
     Counter,
+    /// Goes up and down.
     Gauge,
     /// With the upper bounds of its buckets.
     Histogram(&'static [f64]),
@@ -27,7 +32,8 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The name of the type in the exposition.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
@@ -37,12 +43,30 @@ impl Kind {
 }
 
 impl Family {
+    /// All that is known of it.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        kind: Kind,
+        labels: &'static [&'static str],
+        help: &'static str,
+        source: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            labels,
+            help,
+            source,
+        }
+    }
+
     /// Put the family with these samples, labels' values and number, into `registry`; without a
     /// sample it does not show.
     ///
     /// # Errors
     /// A family that is malformed or there already.
-    pub(crate) fn put<'a>(
+    pub fn put<'a>(
         &self,
         registry: &Registry,
         samples: impl IntoIterator<Item = (&'a [&'a str], f64)>,
@@ -67,7 +91,7 @@ impl Family {
     ///
     /// # Errors
     /// Those of [`Family::put`].
-    pub(crate) fn put_one(&self, registry: &Registry, value: f64) -> prometheus::Result<()> {
+    pub fn put_one(&self, registry: &Registry, value: f64) -> prometheus::Result<()> {
         self.put(registry, [(&[][..], value)])
     }
 
@@ -75,7 +99,7 @@ impl Family {
     ///
     /// # Errors
     /// A family that is malformed or there already.
-    pub(crate) fn counters(&self, registry: &Registry) -> prometheus::Result<CounterVec> {
+    pub fn counters(&self, registry: &Registry) -> prometheus::Result<CounterVec> {
         let counters = CounterVec::new(self.opts(), self.labels)?;
         register(registry, &counters)?;
         Ok(counters)
@@ -86,7 +110,7 @@ impl Family {
     ///
     /// # Errors
     /// A family that is malformed or there already.
-    pub(crate) fn histograms(&self, registry: &Registry) -> prometheus::Result<HistogramVec> {
+    pub fn histograms(&self, registry: &Registry) -> prometheus::Result<HistogramVec> {
         let bounds = match self.kind {
             Kind::Histogram(bounds) => bounds,
             Kind::Counter | Kind::Gauge => &[f64::INFINITY],

@@ -3,21 +3,40 @@
 
 use std::fmt::{self, Display};
 
-use super::family::{Family, Kind};
-use super::table::SECTIONS;
+use crate::family::{Family, Kind};
+
+/// A group of families of a table.
+#[derive(Debug)]
+pub struct Section {
+    /// What they have in common.
+    pub title: &'static str,
+    /// When they are served, and what holds for all of them.
+    pub intro: &'static str,
+    /// In the order of the reference.
+    pub families: &'static [Family],
+}
 
 /// Displays as the reference.
-pub(crate) struct Reference;
+#[derive(Debug)]
+pub struct Reference<'a> {
+    /// The title of the page.
+    pub title: &'a str,
+    /// The command that prints it.
+    pub command: &'a str,
+    /// The table.
+    pub sections: &'a [Section],
+}
 
-impl Display for Reference {
+impl Display for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "<!-- SPDX-License-Identifier: BSD-2-Clause -->")?;
-        writeln!(f, "# What tcpstats-exporter serves\n")?;
+        writeln!(f, "# {}\n", self.title)?;
+        let command = self.command;
         writeln!(
             f,
-            "Made by `tcpstats-exporter --print-metrics`; a test compares it with the program."
+            "Made by `{command}`; a test compares it with the program."
         )?;
-        for section in &SECTIONS {
+        for section in self.sections {
             writeln!(f, "\n## {}\n\n{}\n", section.title, section.intro)?;
             writeln!(f, "| name | type | labels | meaning | from |")?;
             writeln!(f, "|---|---|---|---|---|")?;
@@ -27,7 +46,7 @@ impl Display for Reference {
         }
         writeln!(f, "\n## Upper bounds of the buckets\n")?;
         writeln!(f, "| name | bounds |\n|---|---|")?;
-        for family in SECTIONS.iter().flat_map(|section| section.families) {
+        for family in self.sections.iter().flat_map(|section| section.families) {
             if let Kind::Histogram(bounds) = family.kind {
                 let bounds: Vec<_> = bounds.iter().map(ToString::to_string).collect();
                 writeln!(f, "| `{}` | {} |", family.name, bounds.join(", "))?;

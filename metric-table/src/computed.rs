@@ -1,52 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Metric families whose samples are computed when they are asked for.
+//! Families whose samples are computed when they are asked for.
 
 use std::collections::HashMap;
 
 use prometheus::core::Desc;
 use prometheus::proto;
 
-/// What a family is, without its samples.
-#[derive(Debug)]
-pub(super) struct Family {
-    pub(super) name: &'static str,
-    pub(super) help: &'static str,
-    pub(super) kind: Kind,
-    pub(super) labels: &'static [&'static str],
-}
-
-/// The types of metric that can be computed.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-}
+use crate::family::{Family, Kind};
 
 /// One value and its labels' values, in the order of [`Family::labels`].
-pub(super) struct Sample<const N: usize> {
-    pub(super) labels: [String; N],
-    pub(super) value: f64,
+#[derive(Debug)]
+pub struct Sample<const N: usize> {
+    /// Values of the labels.
+    pub labels: [String; N],
+    /// The value.
+    pub value: f64,
 }
 
 impl Family {
-    pub(super) const fn gauge(
-        name: &'static str,
-        help: &'static str,
-        labels: &'static [&'static str],
-    ) -> Self {
-        Self {
-            name,
-            help,
-            kind: Kind::Gauge,
-            labels,
-        }
-    }
-
-    /// The registry's view of the family.
+    /// What a collector of the family says of it to its registry.
     ///
     /// # Errors
     /// A name that is no metric's or label's name.
-    pub(super) fn desc(&self) -> prometheus::Result<Desc> {
+    pub fn desc(&self) -> prometheus::Result<Desc> {
         Desc::new(
             self.name.to_owned(),
             self.help.to_owned(),
@@ -55,8 +31,8 @@ impl Family {
         )
     }
 
-    /// The family with these samples.
-    pub(super) fn with<const N: usize>(
+    /// The family, a counter or a gauge, with these samples.
+    pub fn with<const N: usize>(
         &self,
         samples: impl IntoIterator<Item = Sample<N>>,
     ) -> proto::MetricFamily {
@@ -66,7 +42,7 @@ impl Family {
         family.set_help(self.help.to_owned());
         family.set_field_type(match self.kind {
             Kind::Counter => proto::MetricType::COUNTER,
-            Kind::Gauge => proto::MetricType::GAUGE,
+            Kind::Gauge | Kind::Histogram(_) => proto::MetricType::GAUGE,
         });
         family.set_metric(metrics.collect());
         family
@@ -90,7 +66,7 @@ impl Family {
                 counter.set_value(sample.value);
                 metric.set_counter(counter);
             }
-            Kind::Gauge => {
+            Kind::Gauge | Kind::Histogram(_) => {
                 let mut gauge = proto::Gauge::default();
                 gauge.set_value(sample.value);
                 metric.set_gauge(gauge);
