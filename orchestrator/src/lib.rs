@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod event;
 pub mod event_log;
 pub mod exit;
+pub mod history;
 pub mod http;
 pub mod inventory;
 pub mod lab;

@@ -2,6 +2,8 @@
 //! Where runs are kept: a folder for each, called like the run, with its event
 //! log and what was fetched from the VMs.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -35,4 +37,39 @@ pub fn log_path(run: &Path, runs_dir: &Path) -> PathBuf {
     } else {
         runs_dir.join(run).join(event_log::FILE_NAME)
     }
+}
+
+/// The folder of runs in which `log` is, and the run's name there; `None` for a
+/// log that is kept in another way.
+#[must_use]
+pub fn place(log: &Path) -> Option<(&Path, &str)> {
+    let folder = log.parent()?;
+    let name = folder.file_name()?.to_str().filter(|name| is_run(name))?;
+    let is_log = log.file_name()? == event_log::FILE_NAME;
+    Some((folder.parent()?, name)).filter(|_| is_log)
+}
+
+/// Names of the runs in `runs_dir`, the newest first; they begin with the time.
+/// None where there is no such folder.
+///
+/// # Errors
+/// What listing the folder gives.
+pub fn names(runs_dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(runs_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| is_run(name))
+        .collect();
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(names)
+}
+
+/// Whether `name` can be a run's: it must not lead out of the folder of runs.
+#[must_use]
+pub fn is_run(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    !name.is_empty() && name.bytes().all(plain)
 }

@@ -21,6 +21,7 @@ use super::service::{Refused, Service};
 use super::wanted::Wanted;
 use crate::http;
 use crate::projection::result;
+use crate::runs;
 
 /// Runs that are listed.
 const LISTED_MAX: usize = 200;
@@ -116,7 +117,7 @@ async fn schedule(State(api): State<Api>) -> Response {
 
 async fn runs(State(api): State<Api>) -> Response {
     let standing = api.service.standing();
-    let names = match past::names(&api.service.runs_dir) {
+    let names = match runs::names(&api.service.runs_dir) {
         Ok(names) => names,
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
     };
@@ -156,7 +157,7 @@ async fn show(State(api): State<Api>, Path(run): Path<String>) -> Response {
     let service = Arc::clone(&api.service);
     // Logs may be long.
     let found = tokio::task::spawn_blocking(move || {
-        if !past::is_run(&run) {
+        if !runs::is_run(&run) {
             return None;
         }
         let state = service

@@ -2,7 +2,6 @@
 //! What earlier processes left: of each VM its last run, from the event logs.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -10,29 +9,10 @@ use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
 use crate::projection::{Fleet, Fold, Projection, StateHandle};
+use crate::runs;
 
 /// Runs that are looked at, the newest first.
 const RUNS_MAX: usize = 500;
-
-/// Names of the runs in `runs_dir`, the newest first; they begin with the time.
-pub(super) fn names(runs_dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(runs_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| is_run(name))
-        .collect();
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(names)
-}
-
-/// Whether `name` can be a run's: it must not lead out of the folder of runs.
-pub(super) fn is_run(name: &str) -> bool {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    !name.is_empty() && name.bytes().all(plain)
-}
 
 /// What the log of `run` says, as far as it can be read; `None` where that is
 /// nothing.
@@ -51,7 +31,7 @@ pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
 pub(super) fn load(runs_dir: &Path, inventory: &Inventory, fleet: &Fleet) -> io::Result<()> {
     let mut missing: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
     let mut found = Vec::new();
-    for run in names(runs_dir)?.iter().take(RUNS_MAX) {
+    for run in runs::names(runs_dir)?.iter().take(RUNS_MAX) {
         if missing.is_empty() {
             break;
         }

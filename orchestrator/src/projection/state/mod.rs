@@ -19,7 +19,9 @@ use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
 pub use counters::Counters;
+pub(crate) use counters::clipped;
 pub use findings::Findings;
+pub(crate) use vm::{KEPT_BENCHMARKS, clip, clip_test};
 pub use vm::{
     KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
     VmEnd, VmState,

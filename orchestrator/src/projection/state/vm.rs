@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
+use serde::Serialize;
 
 use super::benchmark::BenchmarkState;
 use super::counters::{self, Counters};
@@ -21,7 +22,7 @@ const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
 /// Benchmarks of one target.
-pub(super) const KEPT_BENCHMARKS: usize = 512;
+pub(crate) const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
 const OTHER: &str = "other";
 
@@ -161,7 +162,7 @@ pub struct TargetEnd {
 }
 
 /// Tests by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Tests that passed.
     pub passed: u32,
@@ -483,7 +484,7 @@ impl TargetState {
     }
 }
 
-fn clip_test(test: &TestFinished) -> TestFinished {
+pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
     TestFinished {
         target: clip(&test.target),
         category: test.category.as_deref().map(clip),
@@ -495,7 +496,7 @@ fn clip_test(test: &TestFinished) -> TestFinished {
     }
 }
 
-pub(super) fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     match text.char_indices().nth(KEPT_CHARS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
