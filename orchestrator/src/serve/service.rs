@@ -18,6 +18,7 @@ use crate::inventory::Inventory;
 use crate::plan::{Overrides, Plan, PlanError};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fleet, Fold, StateHandle};
+use crate::regressions::Judging;
 use crate::run::job::{self, Job, Settings};
 use crate::tell;
 
@@ -136,6 +137,7 @@ impl Service {
             plan,
             past: None,
             settings: self.settings.clone(),
+            judging: Judging::default(),
         };
         runs.waiting.push_back(Waiting { job, entry });
         self.advance(&mut runs);
