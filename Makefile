@@ -31,6 +31,10 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: observe
+observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
+	@scripts/observe.sh
+
 .PHONY: test
 test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo ## set everything up and pass every test
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, lab, reference, replay, run, serve};
+use crate::{analyze, doctor, lab, reference, replay, report, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// Write what came of a run into files: a page to look at, JSON, JUnit
+    Report(report::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

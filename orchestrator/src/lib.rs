@@ -24,6 +24,7 @@ pub mod projection;
 pub mod reference;
 pub mod regressions;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod runs;
 pub mod scrape;

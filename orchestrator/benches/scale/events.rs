@@ -18,7 +18,7 @@ use crate::line;
 
 const VMS: u64 = 10;
 const EVENTS_A_VM: u64 = 100_000;
-const TARGET: &str = "live_integration";
+pub(crate) const TARGET: &str = "live_integration";
 
 pub(crate) fn measure() {
     let stream = stream();
@@ -73,7 +73,7 @@ async fn drive(path: &std::path::Path, stream: &[u8], state: StateHandle) {
         panic!("the log failed")
     })
     .unwrap();
-    recorder.record(begin()).await;
+    recorder.record(begin(VMS)).await;
     let mut streams = JoinSet::new();
     for number in 0..VMS {
         let (recorder, stream) = (recorder.clone(), stream.to_vec());
@@ -126,12 +126,13 @@ fn decode(stream: &[u8], mut take: impl FnMut(Event)) {
     }
 }
 
-fn name(number: u64) -> String {
+pub(crate) fn name(number: u64) -> String {
     format!("freebsd{number}")
 }
 
-fn begin() -> Body {
-    let vms = (0..VMS).map(|number| PlannedVm {
+/// The beginning of a run on so many VMs.
+pub(crate) fn begin(vms: u64) -> Body {
+    let vms = (0..vms).map(|number| PlannedVm {
         name: name(number),
         address: format!("root@192.0.2.{number}"),
         os: String::new(),
@@ -164,16 +165,8 @@ fn stream() -> Vec<u8> {
     });
     for number in 0..EVENTS_A_VM - 4 {
         say(protocol::Body::TestFinished(TestFinished {
-            target: TARGET.into(),
-            category: Some("D".into()),
             id: format!("D{:02}", number % 100),
-            name: "local address, prefix of 16".into(),
-            outcome: Outcome::Passed,
-            duration_s: 0.0123,
-            filter: Some("local_addr=127.0.0.0/16 exclude=listen".into()),
-            expected: Some(12),
-            actual: Some(12),
-            message: None,
+            ..test()
         }));
     }
     say(protocol::Body::TargetFinished(TargetFinished {
@@ -189,4 +182,20 @@ fn stream() -> Vec<u8> {
     });
     out.flush().unwrap();
     out
+}
+
+/// A test that passed.
+pub(crate) fn test() -> TestFinished {
+    TestFinished {
+        target: TARGET.into(),
+        category: Some("D".into()),
+        id: "D00".into(),
+        name: "local address, prefix of 16".into(),
+        outcome: Outcome::Passed,
+        duration_s: 0.0123,
+        filter: Some("local_addr=127.0.0.0/16 exclude=listen".into()),
+        expected: Some(12),
+        actual: Some(12),
+        message: None,
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a projection sees an event only after it is on disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -102,6 +102,18 @@ impl Writer {
             .open(path)
             .map_err(failed(path, "opened"))?;
         Self::write_to(path, file, end, projections, clock, on_failure)
+    }
+
+    /// Whether a process writes the log at `path`.
+    ///
+    /// # Errors
+    /// When the file can't be opened.
+    pub fn is_at_work(path: &Path) -> io::Result<bool> {
+        match File::open(path)?.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn write_to(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Stages `load` and `unload`: have the device served, and leave it as it was.
 //!
-//! On Linux a device that is served already is used as it is; else the run's
-//! own tcpstatsd serves it. On FreeBSD a module that is loaded already is of an
+//! On Linux a device that is served already is used as it is, and it is told
+//! where another tcpstatsd than the run's own serves it; else that one does. On FreeBSD a module that is loaded already is of an
 //! unknown version: it makes way for the run's own.
 
 use std::io;
@@ -74,11 +74,12 @@ impl Pipeline {
             .await?;
         match info.exit {
             Exit::Status(0) => {
-                self.output(
-                    Stage::Load,
-                    "the device is served already; it is used as it is",
-                )
-                .await;
+                let line = if is_own(connection, programs).await? {
+                    "the device is served already; it is used as it is"
+                } else {
+                    "the device is served by another tcpstatsd than this run's; the tests are of that one"
+                };
+                self.output(Stage::Load, line).await;
                 return Ok(());
             }
             Exit::Status(126 | 127) => {
@@ -116,6 +117,25 @@ impl Pipeline {
             "it needs root and /dev/fuse",
         ))
     }
+}
+
+/// Whether what serves the device there is the tcpstatsd of this run, byte for
+/// byte. What can't be looked at is not.
+async fn is_own(connection: &Connection, programs: &Programs) -> Result<bool, Failure> {
+    let found = connection.run(&["pgrep", "-x", "tcpstatsd"]).await?;
+    let running = found.stdout.lines().map(|pid| format!("/proc/{pid}/exe"));
+    let files: Vec<String> = running.chain([programs.path("tcpstatsd")]).collect();
+    let mut argv = vec!["sha256sum", "--"];
+    argv.extend(files.iter().map(String::as_str));
+    let hashed = connection.run(&argv).await?;
+    let mut hashes: Vec<&str> = hashed
+        .stdout
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let is_whole = files.len() > 1 && hashes.len() == files.len();
+    hashes.dedup();
+    Ok(is_whole && hashes.len() == 1)
 }
 
 async fn ready(stdout: &mut ChildStdout) -> bool {

@@ -73,7 +73,7 @@ fn extremes(vms: &[&VmState], series: &BenchmarkState) -> Vec<String> {
         .collect()
 }
 
-fn title(benchmark: &BenchmarkState) -> String {
+pub(super) fn title(benchmark: &BenchmarkState) -> String {
     name(&benchmark.name, &benchmark.workload, benchmark.connections)
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn name(benchmark: &str, workload: &str, connections: u64) -> String 
     }
 }
 
-fn value(benchmark: &BenchmarkState) -> String {
+pub(super) fn value(benchmark: &BenchmarkState) -> String {
     let amount = amount(benchmark.median, &benchmark.unit);
     let spread = benchmark.spread() * 100.0;
     format!("{} ±{spread:.1} %", printable(&amount))

@@ -30,7 +30,7 @@ use crate::exit::ExitStatus;
 use crate::http::{ListenError, Server};
 use crate::inventory;
 use crate::outputs;
-use crate::plan::{self, Plan, Selection};
+use crate::plan::{self, Plan};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fold, StateHandle, terminal};
 use crate::regressions::{Judging, NoBaseline};
@@ -109,7 +109,7 @@ struct Wanted {
 fn planned(args: &Args) -> Result<Wanted, Report> {
     let wanted = wanted(args)?;
     if !args.dry_run {
-        args.outputs.check().map_err(Error::Outputs)?;
+        args.outputs.files.check().map_err(Error::Outputs)?;
     }
     Ok(wanted)
 }
@@ -127,10 +127,7 @@ fn wanted(args: &Args) -> Result<Wanted, Report> {
     };
     let runs_dir = args.driving.runs_dir().map_err(Error::NoRunsDir)?;
     let past = Past::read(&runs::log_path(run, &runs_dir))?;
-    let names = past.vms().map(|vm| vm.name.clone()).collect();
-    let mut plan = plan::plan(&inventory, &Selection::Names(names), &args.overrides())?;
-    plan.targets = past.targets().to_vec();
-    past.check(&plan.to_event().vms)?;
+    let plan = past.plan(&inventory, &args.overrides())?;
     Ok(Wanted {
         plan,
         past: Some(past),
@@ -173,7 +170,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     } = wanted;
     let mut interrupts = signals::listen().map_err(Error::System)?;
     let state = StateHandle::default();
-    let metrics = Metrics::new(state.clone())?.with_process()?;
+    let metrics = Metrics::new(state.clone())?.with_process();
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
     let server = Server::start(args.listen, metrics.clone()).await?;
     let (run, folder) = match &past {

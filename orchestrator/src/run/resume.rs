@@ -11,7 +11,9 @@ use miette::Diagnostic;
 
 use crate::event::{Body, Event, Live, PlannedTarget, PlannedVm, VmOutcome};
 use crate::event_log::{End, ReadError, Reader};
+use crate::inventory::Inventory;
 use crate::pipeline::Missing;
+use crate::plan::{self, Overrides, Plan, PlanError, Selection};
 use crate::projection::state::{RunState, VmState};
 use crate::projection::{Fold, Projection};
 
@@ -29,6 +31,9 @@ pub(crate) enum Error {
     #[error("{} holds no beginning of a run", path.display())]
     #[diagnostic(help("nothing was done in it; begin a new run"))]
     Empty { path: PathBuf },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] PlanError),
     #[error("the run had {vm} at {then}, the inventory has it at {now}")]
     #[diagnostic(help("name the inventory that the run was begun with by --inventory"))]
     Elsewhere {
@@ -54,7 +59,7 @@ pub(crate) struct Past {
 impl Past {
     /// Read the log at `log`. A last line that was cut off is as if it had never
     /// been begun.
-    pub(super) fn read(log: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(log: &Path) -> Result<Self, Error> {
         let mut reader = Reader::open(log).map_err(|reason| Error::Open {
             path: log.to_owned(),
             reason,
@@ -82,19 +87,35 @@ impl Past {
     }
 
     /// The folder of the run.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         let folder = self.log.parent().unwrap_or(&self.log);
         std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
     }
 
     /// The run's name.
-    pub(super) fn run(&self) -> String {
+    pub(crate) fn run(&self) -> String {
         let head = self.state.head.as_ref();
         head.map_or(String::new(), |head| head.run.clone())
     }
 
-    /// What was planned for each VM.
-    pub(super) fn targets(&self) -> &[PlannedTarget] {
+    /// The same plan, with the VMs as they stand in `inventory`; each must be
+    /// where it was.
+    pub(crate) fn plan(&self, inventory: &Inventory, over: &Overrides) -> Result<Plan, Error> {
+        let planned = &self.state.vms;
+        let names = planned.iter().map(|vm| vm.name().to_owned()).collect();
+        let mut plan = plan::plan(inventory, &Selection::Names(names), over)?;
+        plan.targets = self.targets().to_vec();
+        self.check(&plan.to_event().vms)?;
+        Ok(plan)
+    }
+
+    /// How often it was gone on with.
+    pub(crate) fn resumptions(&self) -> usize {
+        let resumed = |event: &&Event| matches!(event.body, Body::RunResumed { .. });
+        self.events.iter().filter(resumed).count()
+    }
+
+    fn targets(&self) -> &[PlannedTarget] {
         let head = self.state.head.as_ref();
         head.map_or(&[], |head| &head.targets)
     }
@@ -105,13 +126,8 @@ impl Past {
         head.map_or_else(Live::default, |head| head.live.clone())
     }
 
-    /// The VMs that were planned.
-    pub(super) fn vms(&self) -> impl Iterator<Item = &PlannedVm> {
-        self.state.vms.iter().map(|vm| &vm.planned)
-    }
-
     /// That each VM is where it was.
-    pub(super) fn check(&self, now: &[PlannedVm]) -> Result<(), Error> {
+    fn check(&self, now: &[PlannedVm]) -> Result<(), Error> {
         for vm in now {
             let then = self.state.vm(&vm.name).map(|then| &then.planned.address);
             if let Some(then) = then.filter(|then| **then != vm.address) {
@@ -159,7 +175,7 @@ impl Past {
     }
 
     /// Tell the past to `fold`.
-    pub(super) fn tell(&self, fold: &mut Fold) {
+    pub(crate) fn tell(&self, fold: &mut Fold) {
         self.events.iter().for_each(|event| fold.apply(event));
     }
 }

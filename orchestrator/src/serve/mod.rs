@@ -121,16 +121,14 @@ async fn serve(args: &Args) -> Result<(), Report> {
     let mut interrupts = signals::listen().map_err(Error::System)?;
 
     let fleet = Fleet::default();
-    past::load(&runs_dir, &inventory, &fleet).map_err(|reason| Error::Runs {
+    let cut = past::load(&runs_dir, &inventory, &fleet).map_err(|reason| Error::Runs {
         path: runs_dir.clone(),
         reason,
     })?;
-    let metrics = Metrics::new(fleet.clone()).and_then(Metrics::with_process);
-    let metrics = metrics.map_err(miette::Error::msg)?;
     let (overrides, now) = (args.driving.overrides(), Timestamp::now());
-    let due =
-        Due::new(&entries, &inventory, &overrides, &fleet, now).map_err(miette::Error::msg)?;
-    metrics.add(due.clone()).map_err(miette::Error::msg)?;
+    let due = Due::new(&entries, &inventory, &overrides, &fleet, now);
+    let metrics = Metrics::new(fleet.clone()).map_err(miette::Error::msg)?;
+    let metrics = metrics.with_process().with(due.clone());
     let service = Arc::new(Service::new(
         inventory,
         overrides,
@@ -150,6 +148,7 @@ async fn serve(args: &Args) -> Result<(), Report> {
         .await
         .map_err(miette::Error::msg)?;
     tell::note(format_args!("serving at http://{}", server.address()));
+    cut.iter().for_each(|run| service.take_over(run));
 
     let signal = tokio::select! {
         Some(signal) = interrupts.recv() => signal,

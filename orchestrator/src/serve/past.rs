@@ -27,15 +27,20 @@ pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
     state.read(|state| state.head.is_some()).then_some(state)
 }
 
-/// Add the last runs of the inventory's VMs to `fleet`.
-pub(super) fn load(runs_dir: &Path, inventory: &Inventory, fleet: &Fleet) -> io::Result<()> {
+/// Add the last runs of the inventory's VMs to `fleet`: the names of those
+/// that were cut off, the oldest first.
+pub(super) fn load(
+    runs_dir: &Path,
+    inventory: &Inventory,
+    fleet: &Fleet,
+) -> io::Result<Vec<String>> {
     let mut missing: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
     let mut found = Vec::new();
-    for run in runs::names(runs_dir)?.iter().take(RUNS_MAX) {
+    for name in runs::names(runs_dir)?.into_iter().take(RUNS_MAX) {
         if missing.is_empty() {
             break;
         }
-        let Some(run) = read(runs_dir, run) else {
+        let Some(run) = read(runs_dir, &name) else {
             continue;
         };
         let is_last = |state: &RunState| {
@@ -44,9 +49,15 @@ pub(super) fn load(runs_dir: &Path, inventory: &Inventory, fleet: &Fleet) -> io:
             missing.len() < before
         };
         if run.read(is_last) {
-            found.push(run);
+            found.push((name, run));
         }
     }
-    found.into_iter().rev().for_each(|run| fleet.add_past(run));
-    Ok(())
+    let mut cut = Vec::new();
+    for (name, run) in found.into_iter().rev() {
+        if run.read(|state| state.duration_s.is_none()) {
+            cut.push(name);
+        }
+        fleet.add_past(run);
+    }
+    Ok(cut)
 }

@@ -14,16 +14,20 @@ use tokio_util::task::TaskTracker;
 
 use super::due::Due;
 use super::wanted::Wanted;
+use crate::event_log::{self, Writer};
 use crate::inventory::Inventory;
 use crate::plan::{Overrides, Plan, PlanError};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fleet, Fold, StateHandle};
 use crate::regressions::Judging;
 use crate::run::job::{self, Job, Settings};
+use crate::run::resume::{self, Past};
 use crate::tell;
 
 /// Runs that may wait.
 const WAITING_MAX: usize = 100;
+/// How often a run is gone on with: it may be what ends the service.
+const RESUMPTIONS_MAX: usize = 3;
 
 /// What all runs of a service have in common, and the runs.
 #[derive(Debug)]
@@ -83,6 +87,19 @@ pub(super) enum Refused {
     StillWaiting,
     #[error("a folder for the run could not be made in {}: {reason}", path.display())]
     Folder { path: PathBuf, reason: io::Error },
+}
+
+/// Why a run that was cut off is left as it is.
+#[derive(Debug, thiserror::Error)]
+enum NotGoneOn {
+    #[error("another process goes on with it")]
+    AtWork,
+    #[error("it was gone on with {RESUMPTIONS_MAX} times already; see what ends this service")]
+    TooOften,
+    #[error("its log can't be read: {0}")]
+    Unreadable(#[source] io::Error),
+    #[error(transparent)]
+    Past(#[from] resume::Error),
 }
 
 impl Service {
@@ -149,6 +166,38 @@ impl Service {
         Ok((run, standing))
     }
 
+    /// Go on with `run`, which an earlier process left cut off, where that can
+    /// be.
+    pub(super) fn take_over(self: &Arc<Self>, run: &str) {
+        match self.go_on(run) {
+            Ok(()) => {}
+            Err(error) => tell::note(format_args!("run {run} was cut off: {error}")),
+        }
+    }
+
+    fn go_on(self: &Arc<Self>, run: &str) -> Result<(), NotGoneOn> {
+        let log = self.runs_dir.join(run).join(event_log::FILE_NAME);
+        if Writer::is_at_work(&log).map_err(NotGoneOn::Unreadable)? {
+            return Err(NotGoneOn::AtWork);
+        }
+        let past = Past::read(&log)?;
+        if past.resumptions() >= RESUMPTIONS_MAX {
+            return Err(NotGoneOn::TooOften);
+        }
+        let job = Job {
+            run: past.run(),
+            folder: past.folder(),
+            plan: past.plan(&self.inventory, &self.overrides)?,
+            past: Some(past),
+            settings: self.settings.clone(),
+        };
+        tell::note(format_args!("run {run} was cut off and goes on"));
+        let mut runs = self.runs();
+        runs.waiting.push_back(Waiting { job, entry: None });
+        self.advance(&mut runs);
+        Ok(())
+    }
+
     /// Begin every run whose VMs are free, and that no earlier one waits for.
     fn advance(self: &Arc<Self>, runs: &mut Runs) {
         let busy = runs.running.values().flat_map(|running| &running.vms);
@@ -180,7 +229,13 @@ impl Service {
             running.vms.join(", ")
         ));
         runs.running.insert(run.clone(), running);
-        let fold = Fold::new(state.clone(), vec![self.metrics.view(), self.due.view()]);
+        let mut fold = Fold::new(state.clone(), Vec::new());
+        if let Some(past) = &job.past {
+            past.tell(&mut fold);
+        }
+        // They count what this process does.
+        fold.add(self.metrics.view());
+        fold.add(self.due.view());
         let service = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = job.drive(fold, &mut interrupts).await;

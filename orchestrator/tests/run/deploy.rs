@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use orchestrator::event::{Stage, VmOutcome};
 
@@ -143,6 +144,22 @@ fn an_old_module_makes_way_or_is_named() {
 }
 
 #[test]
+fn a_device_of_another_protocol_is_named() {
+    let lab = Lab::new(&["a"]);
+    lab.program("tcpstats", "#!/bin/sh\nexit 1\n");
+    let words = "/dev/tcpstats is served already, by another tcpstatsd: end that one";
+    lab.program(
+        "tcpstatsd",
+        &format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n"),
+    );
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(ran.code(), 3, "{ran:#?}");
+    let (outcome, what) = ran.failure("a");
+    assert_eq!(outcome, VmOutcome::Infrastructure);
+    assert_eq!(what, format!("tcpstatsd ended: {words}"));
+}
+
+#[test]
 fn without_deployment_the_last_one_is_used() {
     let lab = Lab::new(&["a"]);
     let ran = lab.run(&["--target", "good", "--deploy", "none"]);
@@ -176,15 +193,34 @@ fn a_missing_build_is_named_with_the_way_to_make_it() {
 }
 
 #[test]
-fn a_served_device_is_used_as_it_is() {
+fn a_served_device_is_used_as_it_is_and_another_tcpstatsd_told() {
     let lab = Lab::new(&["a"]);
+    let mut daemon = Command::new("sleep").arg("600").spawn().unwrap();
+    let found = format!(
+        "case $* in '-x tcpstatsd') echo {} ;; *) exec /usr/bin/pgrep \"$@\" ;; esac",
+        daemon.id()
+    );
+    lab.tool("pgrep", &found);
+    let told = |ran: &Ran| ran.output_in("a", Stage::Load).join("\n");
     let ran = lab.run(&["--target", "live_good"]);
     assert_eq!(ran.code(), 0, "{ran:#?}");
-    assert!(
-        ran.output("a")
-            .contains(&"the device is served already; it is used as it is")
+    assert_eq!(
+        told(&ran),
+        "the device is served by another tcpstatsd than this run's; the tests are of that one"
+    );
+    let copied = Command::new("cp")
+        .arg("/usr/bin/sleep")
+        .arg(lab.program_path("tcpstatsd"))
+        .status();
+    assert!(copied.unwrap().success());
+    let ran = lab.run(&["--target", "live_good"]);
+    assert_eq!(
+        told(&ran),
+        "the device is served already; it is used as it is"
     );
     assert!(ran.stages("a").contains(&Stage::Unload));
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
 }
 
 #[test]

@@ -112,16 +112,8 @@ fn after_a_restart_each_vm_has_its_last_run() {
     let (of_b, _) = service.run("live_good", "b");
     service.wait_for_end(&of_a);
     service.wait_for_end(&of_b);
-    let (cut, _) = service.run("hang", "b");
-    wait_until("its target runs", || {
-        !service.result(&cut)["vms"][0]["targets"][0].is_null()
-    });
-    let runs = service.runs();
     service.signal("KILL");
     service.wait();
-    // The last run of `b` is the one that was cut off.
-    let log = runs.join(cut).join("events.ndjson");
-    assert!(log.is_file());
 
     let service = lab.serve("serve", "");
     let metrics = service.metrics();
@@ -133,21 +125,94 @@ fn after_a_restart_each_vm_has_its_last_run() {
         assert!(metrics.contains(sample), "{sample} not in {metrics}");
     }
     assert!(!metrics.contains("target=\"good\""), "{metrics}");
-    assert!(!metrics.contains("target=\"live_good\""), "{metrics}");
     let vms = service.ask("GET", "/api/v1/vms", "").json();
     assert_eq!(vms["vms"][0]["last"]["run"], of_a.as_str());
-    // What the killed one left on `b` is ended by the next run there.
-    let (next, _) = service.run("good", "b");
-    wait_until("the lock is free", || {
-        let result = service.wait_for_end(&next);
-        result["result"] == "passed" || {
-            let (again, _) = service.run("good", "b");
-            service.wait_for_end(&again)["result"] == "passed"
-        }
-    });
+    assert!(
+        !service.stderr().contains("cut off"),
+        "{}",
+        service.stderr()
+    );
+}
+
+#[test]
+fn a_run_that_a_killed_service_left_goes_on_after_a_restart() {
+    let lab = Lab::new(&["a", "b"]);
+    let service = lab.serve("serve", "");
+    let body = r#"{"target":["live_good","hang"],"vms":["a"]}"#;
+    let cut = service.ask("POST", "/api/v1/runs", body).json();
+    let cut = cut["run"].as_str().unwrap();
+    let is_hanging = || {
+        let targets = &service.result(cut)["vms"][0]["targets"];
+        targets[1]["target"] == "hang"
+    };
+    wait_until("its second target runs", is_hanging);
+    service.signal("KILL");
+    service.wait();
+    assert_ne!(lab.processes(), []);
+
+    // The second time it ends by itself.
+    let harness = include_str!("fixture/kmod-integration.sh");
+    lab.program(
+        "kmod-integration",
+        &harness
+            .replace("hang | polite)", "polite)")
+            .replace("good | live_good)", "good | live_good | hang)"),
+    );
+    let service = lab.serve("serve", "");
+    let said = format!("run {cut} was cut off and goes on\n");
+    wait_until("it goes on", || service.stderr().contains(&said));
+    let result = service.wait_for_end(cut);
+    assert_eq!(result["result"], "passed", "{result:#}");
+    let metrics = service.metrics();
+    let before = "orchestrator_target_passed{target=\"live_good\",vm=\"a\"} 1\n";
+    assert!(metrics.contains(before), "{metrics}");
+    let log = fs::read_to_string(service.runs().join(cut).join("events.ndjson")).unwrap();
+    let times = |what: &str| log.matches(what).count();
+    assert_eq!(times("\"type\":\"run_resumed\""), 1);
+    assert_eq!(
+        times("\"target\":\"live_good\",\"event\":{\"v\":1,\"seq\":0,"),
+        1
+    );
+    // Once it has come to its end it stays as it is.
     service.signal("TERM");
     assert_eq!(service.wait().code(), Some(0));
     wait_until("nothing is left", || lab.processes().is_empty());
+    let service = lab.serve("serve", "");
+    assert_eq!(service.result(cut), result);
+    assert!(
+        !service.stderr().contains("cut off"),
+        "{}",
+        service.stderr()
+    );
+}
+
+#[test]
+fn a_run_is_not_taken_from_who_drives_it_nor_gone_on_with_for_ever() {
+    let lab = Lab::new(&["a"]);
+    let run = lab.start(&["--target", "hang"]);
+    run.wait_for_harness("a");
+    let folder = run.folder().unwrap();
+    let runs = lab.scratch("serve").join("runs");
+    std::os::unix::fs::symlink(folder.parent().unwrap(), runs).unwrap();
+    let service = lab.serve("serve", "");
+    let said = "was cut off: another process goes on with it";
+    wait_until(said, || service.stderr().contains(said));
+    drop(service);
+    let folder = run.kill();
+
+    let log = folder.join("events.ndjson");
+    let text = fs::read_to_string(&log).unwrap();
+    let next = text.lines().count();
+    let resumed = (next..next + 3).map(|seq| {
+        format!(
+            "{{\"v\":1,\"seq\":{seq},\"time\":\"2026-01-01T00:00:00Z\",\
+             \"type\":\"run_resumed\",\"orchestrator\":\"0.1.0\"}}\n"
+        )
+    });
+    fs::write(&log, text + &resumed.collect::<String>()).unwrap();
+    let service = lab.serve("serve", "");
+    let said = "was cut off: it was gone on with 3 times already";
+    wait_until(said, || service.stderr().contains(said));
 }
 
 #[test]

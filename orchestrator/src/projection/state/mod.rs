@@ -21,6 +21,7 @@ pub use benchmark::BenchmarkState;
 pub use counters::Counters;
 pub(crate) use counters::clipped;
 pub use findings::Findings;
+pub(super) use vm::clip_to;
 pub(crate) use vm::{KEPT_BENCHMARKS, clip, clip_test};
 pub use vm::{
     KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,

@@ -497,7 +497,12 @@ pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
 }
 
 pub(crate) fn clip(text: &str) -> String {
-    match text.char_indices().nth(KEPT_CHARS) {
+    clip_to(text, KEPT_CHARS)
+}
+
+/// The first `chars` characters of `text`.
+pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }
