@@ -42,6 +42,16 @@ pub struct NamedChange {
     pub change: SeriesChange,
     /// How it stands.
     pub standing: Standing,
+    /// Who knows of it, and why; where that is how it stands.
+    pub ack: Option<Ack>,
+}
+
+impl NamedChange {
+    /// Whether it waits for somebody to look at it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.standing == Standing::Confirmed
+    }
 }
 
 impl<'a> JudgedSeries<'a> {
@@ -67,21 +77,32 @@ impl<'a> JudgedSeries<'a> {
 
         let values: Vec<f64> = points.iter().map(|point| point.median).collect();
         // A run whose log is gone is known by its place: names begin with the time.
-        let acknowledged: Vec<usize> = acks
+        let acks: Vec<(usize, &Ack)> = acks
             .iter()
             .filter(|ack| ack.series == *key)
-            .map(|ack| points.partition_point(|point| point.run < ack.run))
+            .map(|ack| (points.partition_point(|point| point.run < ack.run), ack))
             .collect();
+        let acknowledged: Vec<usize> = acks.iter().map(|(index, _)| *index).collect();
         let worse = match key.better {
             Better::Lower => Worse::Up,
             Better::Higher => Worse::Down,
         };
-        let judgement = Judgement::of(&values, worse, &Method::robust(), &acknowledged);
+        let method = Method::robust();
+        let judgement = Judgement::of(&values, worse, &method, &acknowledged);
         let principal = judgement.principal().map(|judged| judged.change.index);
         let changes: Vec<NamedChange> = judgement
             .changes
             .iter()
-            .map(|judged| named(&points, judged))
+            .map(|judged| {
+                let known = judged.standing == Standing::Acknowledged;
+                let ack = acks
+                    .iter()
+                    .rfind(|(index, _)| known && method.is_same(*index, judged.change.index));
+                NamedChange {
+                    ack: ack.map(|(_, ack)| (*ack).clone()),
+                    ..named(&points, judged)
+                }
+            })
             .collect();
         Self {
             key,
@@ -151,6 +172,7 @@ fn named(points: &[&Point], judged: &regression::JudgedChange) -> NamedChange {
             after: level(&change.after),
         },
         standing: judged.standing,
+        ack: None,
     }
 }
 

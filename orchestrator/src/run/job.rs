@@ -198,13 +198,19 @@ pub(crate) fn make_folder(runs: &Path) -> io::Result<(String, PathBuf)> {
 
 /// What another orchestrator says of us where we hold a lock.
 fn holder(run: &str) -> String {
+    let who = user_at_host();
+    let pid = std::process::id();
+    let now = Timestamp::now();
+    let line = format!("{who} (pid {pid}) with run {run} since {now:.0}");
+    line.replace(char::is_control, "?")
+}
+
+/// Who has started this process, and where.
+pub(crate) fn user_at_host() -> String {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid()));
     let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy().into_owned();
-    let pid = std::process::id();
-    let now = Timestamp::now();
-    let line = format!("{user}@{host} (pid {pid}) with run {run} since {now:.0}");
-    line.replace(char::is_control, "?")
+    let host = system.nodename().to_string_lossy();
+    format!("{user}@{host}")
 }

@@ -190,6 +190,7 @@ impl Service {
             plan: past.plan(&self.inventory, &self.overrides)?,
             past: Some(past),
             settings: self.settings.clone(),
+            judging: Judging::default(),
         };
         tell::note(format_args!("run {run} was cut off and goes on"));
         let mut runs = self.runs();
