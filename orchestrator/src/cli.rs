@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, lab, reference, replay, report, run, serve};
+use crate::{analyze, doctor, history, lab, reference, replay, report, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -35,6 +35,20 @@ enum Command {
     Replay(replay::Args),
     /// Write what came of a run into files: a page to look at, JSON, JUnit
     Report(report::Args),
+    /// List past runs, the newest first
+    Runs(history::cli::runs::Args),
+    /// Show a run in full: its summary, machines, stages and attempts
+    Show(history::cli::show::Args),
+    /// List or print what a VM of a run has left: output, console, files
+    Logs(history::cli::logs::Args),
+    /// Make the database of past runs anew
+    History(history::cli::rebuild::Args),
+    /// Compare two runs: their benchmarks and their tests
+    Compare(history::cli::compare::Args),
+    /// Plot a benchmark over all runs, with its changes
+    Trend(history::cli::trend::Args),
+    /// List what got slower, or say that it is known
+    Ack(history::cli::ack::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
@@ -54,6 +68,13 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Report(args) => report::main(&args),
+        Command::Runs(args) => history::cli::runs::main(&args),
+        Command::Show(args) => history::cli::show::main(&args),
+        Command::Logs(args) => history::cli::logs::main(&args),
+        Command::History(args) => history::cli::rebuild::main(&args),
+        Command::Compare(args) => history::cli::compare::main(&args),
+        Command::Trend(args) => history::cli::trend::main(&args),
+        Command::Ack(args) => history::cli::ack::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

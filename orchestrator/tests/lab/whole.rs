@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use orchestrator::event::{Body, Event, VmOutcome};
+use orchestrator::runs;
 use protocol::Outcome;
 
 use crate::bed::{Host, ORCHESTRATOR, TestLab, built, code, stderr, stdout, wait_until};
@@ -107,10 +108,7 @@ impl Whole {
 
     /// The only run's log; empty while there is none.
     fn log(&self) -> PathBuf {
-        let mut runs = fs::read_dir(self.runs_dir()).into_iter().flatten();
-        let run = runs.next().and_then(Result::ok);
-        run.map(|run| run.path().join("events.ndjson"))
-            .unwrap_or_default()
+        runs::log_path(Path::new(runs::LATEST), &self.runs_dir())
     }
 
     /// The only run's events so far.

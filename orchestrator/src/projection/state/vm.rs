@@ -181,7 +181,7 @@ impl Tally {
             .saturating_add(self.skipped)
     }
 
-    fn count(&mut self, outcome: protocol::Outcome) {
+    pub(crate) fn count(&mut self, outcome: protocol::Outcome) {
         let counter = match outcome {
             protocol::Outcome::Passed => &mut self.passed,
             protocol::Outcome::Failed => &mut self.failed,
