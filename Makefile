@@ -139,6 +139,10 @@ test-grafana: setup $(GRAFANA_TOOLS) ## dashboards as generated and valid; rules
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
 
+.PHONY: prove-regressions
+prove-regressions: setup dist ## 30 real runs of one commit are quiet, a fifth slower is found in 5
+	@scripts/prove-regressions.sh
+
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
