@@ -16,7 +16,7 @@ KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test to
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 GRAFANA_TOOLS := grafana/node_modules/.package-lock.json
-SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
+SHELL_SCRIPTS := .ci/run nix/test/bin/nix $(shell find scripts kmod nix -path kmod/tcpstats/build -prune -o \
 	-name '*.sh' -print)
 
 .PHONY: help
@@ -36,7 +36,7 @@ observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertm
 	@scripts/observe.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo test-nix ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -135,9 +135,18 @@ test-grafana: setup $(GRAFANA_TOOLS) ## dashboards as generated and valid; rules
 	promtool test rules grafana/prometheus/tests/*.yml
 	amtool check-config grafana/prometheus/alertmanager.yml
 
+.PHONY: test-observe
+test-observe: setup ## every panel's queries and the alerts over a real system; prints a table
+	$(CARGO) build --workspace --locked
+	$(CARGO) test -p orchestrator --locked --test lab observe -- --nocapture
+
 .PHONY: test-demo
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
+
+.PHONY: test-nix
+test-nix: dist ## the flake, without a network: evaluated, built, run
+	@nix/test/run.sh
 
 .PHONY: prove-regressions
 prove-regressions: setup dist ## 30 real runs of one commit are quiet, a fifth slower is found in 5

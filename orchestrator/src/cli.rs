@@ -33,8 +33,6 @@ enum Command {
     Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
-    /// Write what came of a run into files: a page to look at, JSON, JUnit
-    Report(report::Args),
     /// List past runs, the newest first
     Runs(history::cli::runs::Args),
     /// Show a run in full: its summary, machines, stages and attempts
@@ -49,6 +47,8 @@ enum Command {
     Trend(history::cli::trend::Args),
     /// List what got slower, or say that it is known
     Ack(history::cli::ack::Args),
+    /// Write what came of a run into files: a page to look at, JSON, JUnit
+    Report(report::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
@@ -67,7 +67,6 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
-        Command::Report(args) => report::main(&args),
         Command::Runs(args) => history::cli::runs::main(&args),
         Command::Show(args) => history::cli::show::main(&args),
         Command::Logs(args) => history::cli::logs::main(&args),
@@ -75,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => history::cli::compare::main(&args),
         Command::Trend(args) => history::cli::trend::main(&args),
         Command::Ack(args) => history::cli::ack::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

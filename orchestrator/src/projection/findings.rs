@@ -92,32 +92,34 @@ pub(super) fn regressions(state: &RunState) -> impl Iterator<Item = Finding<'_>>
     all(state).filter(|finding| finding.kind == Some(Kind::Slower))
 }
 
-/// What got slower, what is suspect and what got faster; `None` where nothing
-/// did.
-pub(super) fn sections(state: &RunState, paint: Paint) -> Option<String> {
-    let findings: Vec<Finding<'_>> = all(state).collect();
-    let sections = [
+/// What got slower, what is suspect and what got faster, each with its heading;
+/// only what there is.
+pub(super) fn groups(state: &RunState) -> Vec<(&'static str, Tone, Vec<Finding<'_>>)> {
+    let kinds = [
         ("Slower", Tone::Bad, Kind::Slower),
         ("Suspect", Tone::Warn, Kind::Suspect),
         ("Faster", Tone::Good, Kind::Faster),
     ];
-    let sections: Vec<String> = sections
+    kinds
         .into_iter()
-        .filter_map(|(title, tone, kind)| {
-            let of_kind: Vec<&Finding<'_>> = findings
-                .iter()
-                .filter(|finding| finding.kind == Some(kind))
-                .collect();
-            section(&paint.text(tone, title), &of_kind)
+        .map(|(heading, tone, kind)| {
+            let of_kind = all(state).filter(|finding| finding.kind == Some(kind));
+            (heading, tone, of_kind.collect())
         })
+        .filter(|(_, _, findings): &(_, _, Vec<_>)| !findings.is_empty())
+        .collect()
+}
+
+/// The same as text; `None` where nothing did.
+pub(super) fn sections(state: &RunState, paint: Paint) -> Option<String> {
+    let sections: Vec<String> = groups(state)
+        .iter()
+        .map(|(heading, tone, findings)| section(&paint.text(*tone, heading), findings))
         .collect();
     (!sections.is_empty()).then(|| sections.join("\n\n"))
 }
 
-fn section(title: &str, findings: &[&Finding<'_>]) -> Option<String> {
-    if findings.is_empty() {
-        return None;
-    }
+fn section(title: &str, findings: &[Finding<'_>]) -> String {
     let mut lines = vec![title.to_owned()];
     for finding in findings.iter().take(LINES_MAX) {
         lines.push(format!("  {}: {}", finding.title, finding.said));
@@ -132,7 +134,7 @@ fn section(title: &str, findings: &[&Finding<'_>]) -> Option<String> {
             "  if the first is known: orchestrator ack {change} --note WHY"
         ));
     }
-    Some(lines.join("\n"))
+    lines.join("\n")
 }
 
 fn all(state: &RunState) -> impl Iterator<Item = Finding<'_>> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One VM of the state: its stages, its targets and their tests.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -411,14 +412,14 @@ impl VmState {
     }
 
     fn target_mut(&mut self, name: &str) -> &mut TargetState {
-        let mut name = clip(name);
+        let mut name = shown(name);
         if self.targets.len() >= KEPT_NAMES && self.target(&name).is_none() {
-            OTHER.clone_into(&mut name);
+            name = OTHER.into();
         }
         let known = self.targets.iter().position(|t| t.target == name);
         let at = known.unwrap_or_else(|| {
             self.targets.push(TargetState {
-                target: name,
+                target: name.into_owned(),
                 ..TargetState::default()
             });
             self.targets.len() - 1
@@ -497,13 +498,26 @@ pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
 }
 
 pub(crate) fn clip(text: &str) -> String {
-    clip_to(text, KEPT_CHARS)
+    shown(text).into_owned()
 }
 
 /// The first `chars` characters of `text`.
 pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
+    cut(text, chars).into_owned()
+}
+
+/// As much of `text` as is shown. A test's end only looks its names up, and
+/// there are many.
+fn shown(text: &str) -> Cow<'_, str> {
+    cut(text, KEPT_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> Cow<'_, str> {
+    if text.len() <= chars {
+        return text.into();
+    }
     match text.char_indices().nth(chars) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }
