@@ -148,6 +148,10 @@ test-demo: dist ## `make demo` gives what the README says
 test-nix: dist ## the flake, without a network: evaluated, built, run
 	@nix/test/run.sh
 
+.PHONY: prove-regressions
+prove-regressions: setup dist ## 30 real runs of one commit are quiet, a fifth slower is found in 5
+	@scripts/prove-regressions.sh
+
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics
 	$(KTEST) bench CC=gcc
@@ -157,6 +161,7 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 	$(CARGO) bench -p orchestrator --locked --bench scale
+	$(CARGO) bench -p orchestrator --locked --bench history
 	@scripts/bench-filter-tests.sh
 
 .PHONY: clean

@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod projection;
 pub mod reference;
+pub mod regressions;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -67,6 +67,12 @@ impl Fold {
 }
 
 impl Fold {
+    /// What it folds into.
+    #[must_use]
+    pub fn state(&self) -> StateHandle {
+        self.state.clone()
+    }
+
     /// Show what happens from now on to `view` too.
     pub fn add(&mut self, view: Box<dyn View>) {
         self.views.push(view);

@@ -4,6 +4,7 @@
 use protocol::event::{Benchmark, Better};
 
 use super::vm::clip;
+use crate::event::Quantity;
 
 /// One measured quantity of one target on one VM.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,18 @@ impl BenchmarkState {
     #[must_use]
     pub fn key(&self) -> (&str, &str, u64, &str) {
         (&self.name, &self.workload, self.connections, &self.unit)
+    }
+
+    /// What was measured, without its values.
+    #[must_use]
+    pub fn quantity(&self) -> Quantity {
+        Quantity {
+            benchmark: self.name.clone(),
+            workload: self.workload.clone(),
+            connections: self.connections,
+            unit: self.unit.clone(),
+            better: self.better,
+        }
     }
 
     /// Half of the distance between the quartiles, as a part of the median; 0
