@@ -30,6 +30,10 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: demo-panic
+demo-panic: setup dist ## show a run in which one of three embedded hosts panics
+	@scripts/demo-panic.sh
+
 .PHONY: test
 test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools freebsd test-demo ## set everything up and pass every test
 

@@ -12,6 +12,7 @@ use crate::event_log::{ReadError, Reader};
 use crate::projection::junit::Junit;
 use crate::projection::state::RunState;
 use crate::projection::summary::{self, Look};
+use crate::projection::text;
 use crate::projection::text::ColorChoice;
 use crate::projection::{github, result};
 
@@ -110,7 +111,7 @@ impl Outputs {
             print(beside, &annotations)?;
         } else {
             let summary = summary::render(state, Look::of_stdout(self.color));
-            print(out, &(annotations + &summary))?;
+            print(out, &(annotations + &text::fold_for_stdout(summary)))?;
         }
         match &self.junit {
             Some(path) => write_junit(log, path),

@@ -6,13 +6,15 @@
 //! events into one [`RunState`] and lets the views look at it.
 //!
 //! - [`state`]: the fold itself, and the exit status.
-//! - [`terminal`], [`plain`]: progress, with bars or line by line.
+//! - [`terminal`], [`plain`]: progress, with bars or line by line; [`echo`]:
+//!   what is typed meanwhile.
 //! - [`summary`]: the last word on a run.
 //! - [`metrics`]: the Prometheus exposition.
 //! - [`junit`], [`result`], [`github`]: the last word for other programs.
 //! - [`text`]: words and colours that they share.
 
 mod benchmarks;
+pub mod echo;
 mod fleet;
 pub mod github;
 pub mod junit;
