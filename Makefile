@@ -15,7 +15,8 @@ LINUX_PROGRAMS := $(VM_PROGRAMS) tcpstatsd
 KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test tools
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
-SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
+GRAFANA_TOOLS := grafana/node_modules/.package-lock.json
+SHELL_SCRIPTS := .ci/run nix/test/bin/nix $(shell find scripts kmod nix -path kmod/tcpstats/build -prune -o \
 	-name '*.sh' -print)
 
 .PHONY: help
@@ -34,8 +35,12 @@ demo: setup dist ## run all tests on three embedded hosts, end to end
 demo-panic: setup dist ## show a run in which one of three embedded hosts panics
 	@scripts/demo-panic.sh
 
+.PHONY: observe
+observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
+	@scripts/observe.sh
+
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo test-nix ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -118,9 +123,34 @@ test-rust: ## every Rust test; those of the lab and the device need root
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 
+# What makes and checks the dashboards, in the versions of the lock file.
+$(GRAFANA_TOOLS): grafana/package-lock.json grafana/package.json
+	cd grafana && npm ci --loglevel=error
+
+.PHONY: dashboards
+dashboards: $(GRAFANA_TOOLS) ## make Grafana's dashboards from their code
+	cd grafana && npm run --silent generate
+
+.PHONY: test-grafana
+test-grafana: setup $(GRAFANA_TOOLS) ## dashboards as generated and valid; rules and alerts tested
+	cd grafana && npm run --silent check
+	promtool check rules grafana/prometheus/rules/*.yml
+	promtool check config grafana/prometheus/prometheus.yml
+	promtool test rules grafana/prometheus/tests/*.yml
+	amtool check-config grafana/prometheus/alertmanager.yml
+
+.PHONY: test-observe
+test-observe: setup ## every panel's queries and the alerts over a real system; prints a table
+	$(CARGO) build --workspace --locked
+	$(CARGO) test -p orchestrator --locked --test lab observe -- --nocapture
+
 .PHONY: test-demo
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
+
+.PHONY: test-nix
+test-nix: dist ## the flake, without a network: evaluated, built, run
+	@nix/test/run.sh
 
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics
@@ -136,4 +166,4 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf dist kmod/tcpstats/build
+	rm -rf dist kmod/tcpstats/build grafana/build grafana/node_modules

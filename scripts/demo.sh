@@ -4,6 +4,8 @@
 # watch the orchestrator's own metrics meanwhile, and take everything down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib/ports.sh
+source scripts/lib/ports.sh
 
 orchestrator=target/release/orchestrator
 lab_dir=${TCPSTATS_LAB_DIR:-/run/tcpstats-lab}
@@ -11,18 +13,6 @@ runs_dir=${TCPSTATS_RUNS_DIR:-target/demo-runs}
 hosts=3
 
 say() { printf '\n== %s\n' "$*"; }
-
-free_port() {
-	local port
-	for port in $(seq 9815 9915); do
-		if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-			printf '%s\n' "$port"
-			return
-		fi
-	done
-	printf 'demo: no free port between 9815 and 9915 on 127.0.0.1\n' >&2
-	return 1
-}
 
 lab_was_up=no
 run_pid=
@@ -62,7 +52,7 @@ lab_was_up=yes
 "$orchestrator" lab up -n "$hosts" --bin-dir target/release
 lab_seconds=$((SECONDS - started))
 
-port=$(free_port)
+port=$(free_port 9815)
 url=http://127.0.0.1:$port/metrics
 say "orchestrator run --all-vms"
 run_started=$SECONDS

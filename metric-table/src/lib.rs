@@ -3,13 +3,14 @@
 //! what it serves is registered, and its reference is made.
 //!
 //! - [`Family`]: what is known of a family before it has a value.
-//! - [`Sample`]: of a family that is computed when it is asked for.
+//! - [`Computed`], [`Text`], [`page`]: what is served, also of families that are computed when they
+//!   are asked for.
 //! - [`Reference`]: all families of a table, as Markdown.
 
-mod computed;
 mod family;
 mod reference;
+mod text;
 
-pub use computed::Sample;
 pub use family::{Family, Kind};
 pub use reference::{Reference, Section};
+pub use text::{Computed, Sample, Text, page};

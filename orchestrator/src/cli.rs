@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, lab, reference, replay, run, serve};
+use crate::{analyze, doctor, history, lab, reference, replay, report, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -15,7 +15,8 @@ use crate::{analyze, doctor, lab, reference, replay, run, serve};
     version,
     propagate_version = true,
     after_help = "Exit status: 0 all passed, 1 tests failed, 2 wrong use or configuration,\n\
-                  3 a VM could not be driven to its end, 130 interrupted."
+                  3 a VM could not be driven to its end, 4 a regression (run --fail-on-regression),\n\
+                  130 interrupted."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -32,6 +33,16 @@ enum Command {
     Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// List past runs, the newest first
+    Runs(history::cli::runs::Args),
+    /// Show a run in full: its summary, machines, stages and attempts
+    Show(history::cli::show::Args),
+    /// List or print what a VM of a run has left: output, console, files
+    Logs(history::cli::logs::Args),
+    /// Make the database of past runs anew
+    History(history::cli::rebuild::Args),
+    /// Write what came of a run into files: a page to look at, JSON, JUnit
+    Report(report::Args),
     /// Find the changes of any series of measurements
     Analyze(analyze::Args),
     /// Have real test hosts on this machine, without any VM
@@ -50,6 +61,11 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Runs(args) => history::cli::runs::main(&args),
+        Command::Show(args) => history::cli::show::main(&args),
+        Command::Logs(args) => history::cli::logs::main(&args),
+        Command::History(args) => history::cli::rebuild::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),
         Command::Completions(args) => reference::completions(&args, Cli::command()),

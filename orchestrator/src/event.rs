@@ -3,11 +3,17 @@
 //! and the only truth of the run: everything that is shown, counted or
 //! returned is a function of them (see [`crate::projection`]).
 
+mod judged;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use judged::{
+    Compared, Judged, Level, Quantity, Repetitions, SeriesChange, SeriesState, Suspicion, Verdict,
+};
 
 /// The `v` of every event that this program writes.
 pub const VERSION: u32 = 1;
@@ -150,6 +156,20 @@ pub enum Body {
         cause: Option<Cause>,
         /// From its first stage to its last.
         duration_s: f64,
+    },
+    /// What was measured on a VM, beside the runs before this one.
+    Judged {
+        /// The VM's name.
+        vm: String,
+        /// What was found.
+        judged: Judged,
+    },
+    /// What was measured on a VM, beside a run that was named for that.
+    Compared {
+        /// The VM's name.
+        vm: String,
+        /// What was found.
+        compared: Compared,
     },
     /// A person or a service manager wants the run to end.
     Interrupted {

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 /// The program's exit statuses.
 ///
 /// Where several hold, the graver one is returned: a machine that could not be
-/// driven outweighs a failed test, since a test that did not run says nothing.
+/// driven outweighs a failed test, since a test that did not run says nothing,
+/// and a failed test outweighs a regression, since what is wrong is not slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExitStatus {
     /// All passed.
     Success,
+    /// A benchmark got significantly worse, where that was to count.
+    Regressed,
     /// At least one test failed, and every machine was driven to its end.
     TestsFailed,
     /// Wrong use or wrong configuration; nothing was touched.
@@ -30,6 +33,7 @@ impl ExitStatus {
             Self::TestsFailed => 1,
             Self::Usage => 2,
             Self::NotDriven => 3,
+            Self::Regressed => 4,
             Self::Interrupted => 130,
         }
     }
@@ -41,6 +45,7 @@ impl ExitStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "passed",
+            Self::Regressed => "regressed",
             Self::TestsFailed => "failed",
             Self::Usage => "usage",
             Self::NotDriven => "not_driven",

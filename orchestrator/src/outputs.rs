@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a run, or its replay, leaves at its end for people and for programs:
-//! the summary or the result as JSON on standard output, a JUnit file,
-//! annotations for GitHub.
+//! the summary or the result as JSON on standard output, files as JUnit and
+//! HTML, annotations for GitHub.
 
 use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::event::Event;
 use crate::event_log::{ReadError, Reader};
 use crate::projection::junit::Junit;
 use crate::projection::state::RunState;
 use crate::projection::summary::{self, Look};
 use crate::projection::text;
 use crate::projection::text::ColorChoice;
-use crate::projection::{github, result};
+use crate::projection::{Details, Projection, github, html, result};
 
 /// Which outputs are wanted.
 #[derive(Debug, clap::Args)]
@@ -22,9 +23,8 @@ pub struct Outputs {
     /// Print the run's end as JSON instead of the summary
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write a JUnit report, with every attempt at each test
-    #[arg(long, value_name = "FILE")]
-    pub(crate) junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
     /// Print failures as annotations of a GitHub job too [default: where GITHUB_ACTIONS is true]
     #[arg(long)]
     github: bool,
@@ -33,11 +33,22 @@ pub struct Outputs {
     pub(crate) color: ColorChoice,
 }
 
+/// Which files are wanted.
+#[derive(Debug, Default, clap::Args)]
+pub struct Files {
+    /// Write a JUnit report, with every attempt at each test
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a page that needs no other file: VMs, targets, failures, stages, benchmarks
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
 /// Why an output is missing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log could not be read again for the report.
-    #[error("failed to read {} for the JUnit report", path.display())]
+    #[error("failed to read {} for a report", path.display())]
     Read {
         /// The log.
         path: PathBuf,
@@ -47,13 +58,21 @@ pub enum Error {
     /// The report could not be made of what the log holds.
     #[error("failed to make the JUnit report")]
     Report(#[from] quick_junit::SerializeError),
-    /// A file could not be read or written.
-    #[error("failed to {action} {}; name another file with --junit", path.display())]
+    /// The log could not be opened again.
+    #[error("failed to open {} for a report", path.display())]
+    Open {
+        /// The log.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("failed to write {}; name another file with {option}", path.display())]
     File {
-        /// What was tried.
-        action: &'static str,
         /// The file.
         path: PathBuf,
+        /// The argument that named it.
+        option: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -69,23 +88,6 @@ impl Outputs {
     /// Where GitHub runs a job, and where it was asked for.
     fn is_for_github(&self) -> bool {
         self.github || env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
-    }
-
-    /// That the files that are wanted can be written at all: before a run, not
-    /// after it.
-    ///
-    /// # Errors
-    /// The first that can't.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let Some(path) = &self.junit else {
-            return Ok(());
-        };
-        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
-        opened.map(drop).map_err(|source| Error::File {
-            action: "write",
-            path: path.clone(),
-            source,
-        })
     }
 
     /// Write all that is wanted of the run that `state` is of, and whose log is
@@ -113,10 +115,77 @@ impl Outputs {
             let summary = summary::render(state, Look::of_stdout(self.color));
             print(out, &(annotations + &text::fold_for_stdout(summary)))?;
         }
-        match &self.junit {
-            Some(path) => write_junit(log, path),
-            None => Ok(()),
+        self.files.write(state, log)
+    }
+}
+
+impl Files {
+    /// Whether none is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.named().next().is_none()
+    }
+
+    /// That they can be written at all: before a run, not after it.
+    ///
+    /// # Errors
+    /// The first that can't.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (option, path) in self.named() {
+            let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+            opened.map_err(could_not_write(option, path))?;
         }
+        Ok(())
+    }
+
+    /// Write them for the run that `state` is of, and whose log is at `log`,
+    /// which may break off.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub(crate) fn write(&self, state: &RunState, log: &Path) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut junit = Junit::default();
+        let mut details = Details::default();
+        let end = each_event(log, |event| {
+            junit.apply(event);
+            details.apply(event);
+        });
+        if let Err(error @ Error::Open { .. }) = end {
+            return Err(error);
+        }
+        // What stands before a break is good, and is reported all the same.
+        for (option, path) in self.named() {
+            let text = match option {
+                JUNIT => junit.render()?,
+                _ => html::run::page(state, &details, &[]),
+            };
+            fs::write(path, text).map_err(could_not_write(option, path))?;
+        }
+        end
+    }
+
+    /// Each with the argument that named it.
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let all = [(JUNIT, &self.junit), (HTML, &self.html)];
+        let all = all.into_iter();
+        all.filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+}
+
+const JUNIT: &str = "--junit";
+const HTML: &str = "--html";
+
+pub(crate) fn could_not_write(
+    option: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File {
+        path,
+        option,
+        source,
     }
 }
 
@@ -128,29 +197,17 @@ pub(crate) fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
     }
 }
 
-fn write_junit(log: &Path, path: &Path) -> Result<(), Error> {
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::File {
-            action,
-            path,
+fn each_event(log: &Path, mut take: impl FnMut(&Event)) -> Result<(), Error> {
+    let path = || log.to_owned();
+    let events = Reader::open(log).map_err(|source| Error::Open {
+        path: path(),
+        source,
+    })?;
+    for event in events {
+        take(&event.map_err(|source| Error::Read {
+            path: path(),
             source,
-        }
-    };
-    let mut junit = Junit::default();
-    let mut end = Ok(());
-    for event in Reader::open(log).map_err(failed("open", log))? {
-        match event {
-            Ok(event) => junit.apply(&event),
-            // What stands before is good, and is reported all the same.
-            Err(source) => {
-                end = Err(Error::Read {
-                    path: log.to_owned(),
-                    source,
-                });
-            }
-        }
+        })?);
     }
-    fs::write(path, junit.render()?).map_err(failed("write", path))?;
-    end
+    Ok(())
 }

@@ -10,28 +10,27 @@ use crate::exit::ExitStatus;
 use crate::outputs::{self, print};
 use crate::projection::metrics::Metrics;
 use crate::projection::state::RunState;
-use crate::projection::{Fold, Projection, StateHandle, View};
-use crate::runs;
+use crate::projection::{Fold, Projection, StateHandle};
+use crate::runs::{self, RunsDir};
 use crate::tell;
 
 /// What to replay, and how it is to be shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, its folder, or its events.ndjson
+    /// A run's name, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Print the metrics that the run left, instead of the summary
     #[arg(long, conflicts_with = "json")]
     metrics: bool,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
     #[command(flatten)]
     outputs: outputs::Outputs,
 }
 
 /// Why a run can't be shown, or not to its end.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
     #[error(
@@ -58,7 +57,12 @@ enum Error {
 /// read to its end.
 #[must_use]
 pub fn main(args: &Args) -> ExitCode {
-    match replay(args, &mut io::stdout().lock(), &mut io::stderr()) {
+    code(replay(args, &mut io::stdout().lock(), &mut io::stderr()))
+}
+
+/// The exit status of what was shown, and a word on why it could not be.
+pub(crate) fn code(shown: Result<ExitStatus, Error>) -> ExitCode {
+    match shown {
         Ok(status) => status.into(),
         Err(error) => {
             tell::note(format_args!("error: {}", tell::chain(&error)));
@@ -68,35 +72,63 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<ExitStatus, Error> {
-    let runs_dir = match &args.runs_dir {
-        Some(dir) => dir.clone(),
-        None => runs::default_dir()?,
-    };
-    let path = runs::log_path(&args.run, &runs_dir);
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?;
-    let views: Vec<Box<dyn View>> = vec![metrics.view()];
-    let read = feed(&path, &mut Fold::new(state.clone(), views));
-    if let Err(error @ Error::Open { .. }) = read {
+    let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
+    let read = read(&args.run, &args.runs_dir, &mut fold, &state)?;
+    if args.metrics {
+        print(out, &metrics.render())?;
+    } else {
+        state.read(|state| args.outputs.write(state, &read.path, out, notes))?;
+    }
+    read.end(notes)?;
+    Ok(state.read(RunState::exit_status))
+}
+
+/// A log that was read, perhaps not to its end.
+pub(crate) struct Read {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    end: Result<Option<u64>, Error>,
+}
+
+/// Feed the log of `run` to `fold`, which folds into `state`.
+///
+/// # Errors
+/// Where nothing of a run is known then.
+pub(crate) fn read(
+    run: &Path,
+    runs_dir: &RunsDir,
+    fold: &mut Fold,
+    state: &StateHandle,
+) -> Result<Read, Error> {
+    let path = runs::log_path(run, &runs_dir.path()?);
+    let end = feed(&path, fold);
+    if let Err(error @ Error::Open { .. }) = end {
         return Err(error);
     }
     if state.read(|state| state.head.is_none()) {
-        read?;
+        end?;
         return Err(Error::Empty { path });
     }
-    if args.metrics {
-        print(out, &metrics.render()?)?;
-    } else {
-        state.read(|state| args.outputs.write(state, &path, out, notes))?;
+    Ok(Read { path, end })
+}
+
+impl Read {
+    /// Say what is missing at the log's end.
+    ///
+    /// # Errors
+    /// What it could not be read beyond.
+    pub(crate) fn end(self, notes: &mut impl Write) -> Result<(), Error> {
+        if let Some(line) = self.end? {
+            let path = self.path.display();
+            let note = format!(
+                "note: line {line} of {path} was cut off, as when the orchestrator is killed; all before it is shown\n"
+            );
+            print(notes, &note)?;
+        }
+        Ok(())
     }
-    if let Some(line) = read? {
-        let path = path.display();
-        let note = format!(
-            "note: line {line} of {path} was cut off, as when the orchestrator is killed; all before it is shown\n"
-        );
-        print(notes, &note)?;
-    }
-    Ok(state.read(RunState::exit_status))
 }
 
 /// Feed the whole log to `fold`; the number of a last line that was cut off.

@@ -11,16 +11,23 @@
 //! - [`Method::robust`]: the same behind a Hampel filter, with sample deviations, and with demands
 //!   on the size of a change and on the points at either side. It is what regressions are judged
 //!   by: single outliers alarm nobody.
+//!
+//! A [`Judgement`] says how a series stands by its changes; a [`Ratio`] compares two sets of
+//! repetitions where there is no history.
 
 mod change;
 mod divisive;
 mod hampel;
+mod judgement;
 mod method;
+mod ratio;
 mod statistics;
 mod suspect;
 
 pub use change::{Change, Side};
 pub use hampel::Hampel;
+pub use judgement::{JudgedChange, Judgement, Standing, State, Worse};
 pub use method::{Demands, Method};
+pub use ratio::{MIN_REPETITIONS, Ratio};
 pub use statistics::{Deviation, mad, median};
-pub use suspect::{Suspicion, suspicion};
+pub use suspect::{MIN_MAGNITUDE, Suspicion, suspicion};

@@ -7,6 +7,7 @@ use crate::change::Change;
 use crate::divisive::Window;
 use crate::hampel::Hampel;
 use crate::statistics::Deviation;
+use crate::suspect::MIN_MAGNITUDE;
 
 /// What a change has to have besides its significance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,7 +54,7 @@ impl Method {
             max_p: 0.001,
             deviation: Deviation::Sample,
             demands: Demands {
-                min_magnitude: 0.05,
+                min_magnitude: MIN_MAGNITUDE,
                 min_noises: 2.0,
                 min_side: 3,
                 min_points: 10,

@@ -6,8 +6,8 @@ use crate::statistics::{Deviation, count, deviation, mean, t_quantile};
 
 /// Of what is drawn from one distribution, this share is within the interval.
 const PROBABILITY: f64 = 0.999;
-/// A smaller difference is not worth a measurement.
-const MIN_MAGNITUDE: f64 = 0.05;
+/// A smaller relative difference is worth no measurement, and none that counts.
+pub const MIN_MAGNITUDE: f64 = 0.05;
 /// Points that an interval is computed from, at least.
 const MIN_POINTS: usize = 5;
 

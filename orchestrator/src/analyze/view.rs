@@ -7,6 +7,7 @@ use regression::{Change, Suspicion};
 use serde::Serialize;
 
 use super::series::Series;
+use crate::projection::text::percent;
 
 /// What was found, by the names of the points.
 #[derive(Debug, Serialize)]
@@ -110,10 +111,6 @@ impl Verdict {
         }
         Ok(())
     }
-}
-
-fn percent(ratio: f64) -> String {
-    format!("{:+.1} %", ratio * 100.0)
 }
 
 /// A number with four digits that matter.

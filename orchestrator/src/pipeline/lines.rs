@@ -16,14 +16,14 @@ const COMPLAINT_BYTES_MAX: usize = 4096;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// Of standard output.
     Event(Bytes),
     /// Of standard error.
     Complaint(String),
     /// Some of standard error beyond what is wanted of it.
     Surplus,
-    /// Standard output held a line beyond [`EVENT_BYTES_MAX`]; nothing of that
+    /// Standard output held a line of more than a mebibyte; nothing of that
     /// stream follows.
     Overlong,
 }
@@ -31,7 +31,7 @@ pub(super) enum Line {
 /// The lines of both streams, until both are at their end, but no more of
 /// standard error than `complaints_max`. A stream that breaks is at its end:
 /// whoever waits for the process learns why.
-pub(super) fn of(
+pub fn of(
     stdout: impl AsyncRead,
     stderr: impl AsyncRead,
     complaints_max: usize,

@@ -73,23 +73,28 @@ fn extremes(vms: &[&VmState], series: &BenchmarkState) -> Vec<String> {
         .collect()
 }
 
-fn title(benchmark: &BenchmarkState) -> String {
-    let name = printable(&benchmark.name);
-    let workload = printable(&benchmark.workload);
-    match benchmark.connections {
+pub(super) fn title(benchmark: &BenchmarkState) -> String {
+    name(&benchmark.name, &benchmark.workload, benchmark.connections)
+}
+
+/// `live_read no_filter @1000`, without the number where that is 0.
+pub(crate) fn name(benchmark: &str, workload: &str, connections: u64) -> String {
+    let name = printable(benchmark);
+    let workload = printable(workload);
+    match connections {
         0 => format!("{name} {workload}"),
         connections => format!("{name} {workload} @{connections}"),
     }
 }
 
-fn value(benchmark: &BenchmarkState) -> String {
+pub(super) fn value(benchmark: &BenchmarkState) -> String {
     let amount = amount(benchmark.median, &benchmark.unit);
     let spread = benchmark.spread() * 100.0;
     format!("{} ±{spread:.1} %", printable(&amount))
 }
 
 /// Four digits are as many as a measurement is good for.
-fn amount(value: f64, unit: &str) -> String {
+pub(crate) fn amount(value: f64, unit: &str) -> String {
     const TIMES: [(&str, f64); 4] = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
     if let Some((_, scale)) = TIMES.iter().find(|(name, _)| *name == unit) {
         let seconds = value * scale;

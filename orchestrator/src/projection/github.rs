@@ -8,17 +8,18 @@ use protocol::event::TestFinished;
 
 use super::state::{RunState, VmState};
 use super::summary::names;
-use super::text;
+use super::{findings, text};
 
 /// Annotations that are written; a job shows only the first few anyway.
 const ANNOTATIONS_MAX: usize = 50;
 
-/// One line for each test that failed, whatever the number of its VMs, and for
-/// each VM that was not driven to its end.
+/// One line for each test that failed, whatever the number of its VMs, for each
+/// VM that was not driven to its end, and for each regression.
 #[must_use]
 pub fn render(state: &RunState) -> String {
     let mut lines = failed_tests(state);
     lines.extend(state.vms.iter().filter_map(not_driven));
+    lines.extend(findings::regressions(state).map(|finding| regression(&finding)));
     let left_out = lines.len().saturating_sub(ANNOTATIONS_MAX);
     lines.truncate(ANNOTATIONS_MAX);
     if left_out > 0 {
@@ -59,6 +60,16 @@ fn not_driven(vm: &VmState) -> Option<String> {
     let title = format!("{} {how}", vm.name());
     let said = cause.map_or("its end is not in the event log".into(), text::cause_line);
     Some(command("error", &title, &said))
+}
+
+/// An error where the run counts as regressed for it.
+fn regression(finding: &findings::Finding<'_>) -> String {
+    let kind = if finding.fails_run {
+        "error"
+    } else {
+        "warning"
+    };
+    command(kind, &format!("{} slower", finding.title), &finding.said)
 }
 
 /// A workflow command, with what would end it or begin another one encoded.

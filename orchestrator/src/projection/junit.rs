@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A run as JUnit XML: a suite for each target on each VM, a case for each
 //! test, with every failed attempt at it, and cases for what kept a VM from
-//! being tested.
+//! being tested and for benchmarks beside their history.
 //!
 //! It is made from the whole log, since the state of a run does not keep the
 //! tests that passed.
@@ -17,8 +17,12 @@ use quick_junit::{
     TestSuite,
 };
 
+use super::findings;
 use super::text::{self, cause_line};
 use crate::event::{Body, Event, Plan, VmOutcome};
+
+/// Name of the suite of benchmarks.
+const BENCHMARKS: &str = "benchmarks";
 
 /// Gathers a report event by event.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub struct Junit {
     index: HashMap<(String, String), usize>,
     /// In the plan's order.
     vms: Vec<Driven>,
+    /// The benchmarks that were judged or compared, in order.
+    benchmarks: Vec<TestCase>,
 }
 
 #[derive(Debug)]
@@ -104,6 +110,14 @@ impl Junit {
                     duration_s: *duration_s,
                 });
             }
+            Body::Judged { vm, judged } => {
+                self.benchmark(&findings::judged(vm, judged));
+            }
+            Body::Compared { vm, compared } => {
+                self.benchmark(&findings::compared(vm, compared));
+            }
+            // What was found before a run went on is found again at its end.
+            Body::RunResumed { .. } => self.benchmarks.clear(),
             Body::RunFinished { duration_s } => self.duration_s = Some(*duration_s),
             _ => {}
         }
@@ -123,6 +137,11 @@ impl Junit {
         let mut vms = TestSuite::new("VMs");
         vms.add_test_cases(self.vms.iter().map(|vm| self.driven(vm)));
         report.add_test_suite(vms);
+        if !self.benchmarks.is_empty() {
+            let mut benchmarks = TestSuite::new(BENCHMARKS);
+            benchmarks.add_test_cases(self.benchmarks.iter().cloned());
+            report.add_test_suite(benchmarks);
+        }
         report.to_string()
     }
 
@@ -154,6 +173,22 @@ impl Junit {
             }
             _ => {}
         }
+    }
+
+    /// A case that fails where the run counts as regressed for it.
+    fn benchmark(&mut self, finding: &findings::Finding<'_>) {
+        let mut status = if finding.fails_run {
+            TestCaseStatus::non_success(NonSuccessKind::Failure)
+        } else {
+            TestCaseStatus::success()
+        };
+        if finding.fails_run {
+            status.set_message(finding.said.as_str());
+            status.set_rerun_kind(FlakyOrRerun::Rerun);
+        }
+        let mut case = TestCase::new(finding.title.as_str(), status);
+        case.set_classname(BENCHMARKS);
+        self.benchmarks.push(case);
     }
 
     fn suite_mut(&mut self, time: Timestamp, vm: &str, target: &str, planned: &str) -> &mut Suite {

@@ -11,12 +11,16 @@
 //! - [`summary`]: the last word on a run.
 //! - [`metrics`]: the Prometheus exposition.
 //! - [`junit`], [`result`], [`github`]: the last word for other programs.
+//! - [`html`]: the last word, and more than that, as pages.
 //! - [`text`]: words and colours that they share.
 
-mod benchmarks;
+pub(crate) mod benchmarks;
+mod details;
 pub mod echo;
+pub(crate) mod findings;
 mod fleet;
 pub mod github;
+pub mod html;
 pub mod junit;
 pub mod metrics;
 pub mod plain;
@@ -30,6 +34,7 @@ pub mod text;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::Event;
+pub use details::Details;
 pub use fleet::{Fleet, Part};
 use state::RunState;
 

@@ -90,6 +90,8 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
         Body::StageFinished { .. }
         | Body::Scraped { .. }
         | Body::Output { .. }
+        | Body::Judged { .. }
+        | Body::Compared { .. }
         | Body::RunFinished { .. }
         | Body::Unknown => return None,
     };

@@ -10,11 +10,12 @@ use std::hash::Hash;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
+use indexmap::IndexMap;
 use protocol::event::TestFinished;
 
 use super::state::{Phase, RunState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
-use super::{benchmarks, targets};
+use super::{benchmarks, findings, targets};
 use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
 use crate::exit::ExitStatus;
 
@@ -52,6 +53,7 @@ pub fn render(state: &RunState, look: Look) -> String {
         vm_table(state, look),
         targets::section(state, look),
         benchmarks::section(state, look),
+        findings::sections(state, look.paint),
         test_section(state, look.paint, "Failed tests", Tone::Bad, |target| {
             (&target.failed, target.tally().failed)
         }),
@@ -66,10 +68,10 @@ pub fn render(state: &RunState, look: Look) -> String {
         trouble_section(
             state,
             look.paint.text(Tone::Warn, "Not driven to the end"),
-            |vm| !vm.end().is_some_and(|end| end.outcome.is_of_tests()),
+            not_driven,
         ),
-        Some(notes(state)),
-        Some(verdict(state, look.paint)),
+        Some(notes(state).join("\n")),
+        Some(verdict_line(state, look.paint)),
     ];
     let mut text = sections
         .into_iter()
@@ -89,12 +91,22 @@ fn vm_table(state: &RunState, look: Look) -> Option<String> {
 }
 
 /// A table whose first `words` columns hold words, and the others numbers.
-pub(super) fn table<'a, C: Into<Cell>>(
+pub(crate) fn table<'a, C: Into<Cell>>(
     look: Look,
     header: impl IntoIterator<Item = &'a str>,
     rows: impl IntoIterator<Item = Vec<C>>,
     words: usize,
 ) -> String {
+    lines(&arranged(look, header, rows, words))
+}
+
+/// Such a table before it is printed.
+pub(crate) fn arranged<'a, C: Into<Cell>>(
+    look: Look,
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Vec<C>>,
+    words: usize,
+) -> Table {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
@@ -112,6 +124,11 @@ pub(super) fn table<'a, C: Into<Cell>>(
     for column in table.column_iter_mut().skip(words) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    table
+}
+
+/// The lines of `table`.
+pub(crate) fn lines(table: &Table) -> String {
     let lines = table.lines().map(|line| line.trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -123,10 +140,12 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     let failed = Cell::new(tally.failed);
     vec![
         Cell::new(vm.name()).add_attribute(Attribute::Bold),
-        Cell::new(how_it_stands(vm)).fg(color(end.map_or(Tone::Warn, |end| Tone::of(end.outcome)))),
+        Cell::new(how_it_stands(vm)).fg(tone_color(
+            end.map_or(Tone::Warn, |end| Tone::of(end.outcome)),
+        )),
         Cell::new(tally.passed),
         if tally.failed > 0 {
-            failed.fg(color(Tone::Bad))
+            failed.fg(tone_color(Tone::Bad))
         } else {
             failed
         },
@@ -135,7 +154,7 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     ]
 }
 
-fn how_it_stands(vm: &VmState) -> &'static str {
+pub(super) fn how_it_stands(vm: &VmState) -> &'static str {
     match &vm.phase {
         Phase::Finished(end) => text::outcome(end.outcome),
         Phase::Waiting => "not begun",
@@ -143,7 +162,8 @@ fn how_it_stands(vm: &VmState) -> &'static str {
     }
 }
 
-fn color(tone: Tone) -> Color {
+/// The colour of a cell that means `tone`.
+pub(crate) fn tone_color(tone: Tone) -> Color {
     match tone {
         Tone::Good => Color::DarkGreen,
         Tone::Bad => Color::DarkRed,
@@ -207,7 +227,7 @@ fn test_section<'a>(
 }
 
 /// All that makes the end of one test another than that of the next.
-fn said(test: &TestFinished) -> impl Eq + Hash + use<'_> {
+pub(super) fn said(test: &TestFinished) -> impl Eq + Hash + use<'_> {
     (
         &test.target,
         &test.filter,
@@ -259,9 +279,14 @@ pub(super) fn names(vms: &[&str]) -> String {
 }
 
 /// Whether a VM's tests were run, and it failed, but by none of them.
-fn failed_otherwise(vm: &VmState) -> bool {
+pub(super) fn failed_otherwise(vm: &VmState) -> bool {
     let failed = |end: &VmEnd| end.outcome == VmOutcome::Failed;
     vm.end().is_some_and(failed) && vm.tally().failed == 0
+}
+
+/// Whether a VM did not come to where its tests decide.
+pub(super) fn not_driven(vm: &VmState) -> bool {
+    !vm.end().is_some_and(|end| end.outcome.is_of_tests())
 }
 
 /// The VMs that are `wanted`, with what came between and what to do about it.
@@ -270,16 +295,7 @@ fn trouble_section(
     title: String,
     wanted: impl Fn(&VmState) -> bool,
 ) -> Option<String> {
-    let mut groups: Vec<Vec<&VmState>> = Vec::new();
-    let mut index = HashMap::new();
-    for vm in state.vms.iter().filter(|vm| wanted(vm)) {
-        let trouble = (how_it_stands(vm), broken_stage(vm), cause(vm));
-        let at = *index.entry(trouble).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        groups[at].push(vm);
-    }
+    let groups = troubles(state, wanted);
     if groups.is_empty() {
         return None;
     }
@@ -292,17 +308,22 @@ fn trouble_section(
     )
 }
 
+/// The VMs that are `wanted`, those together that came to the same end for the
+/// same reason.
+pub(super) fn troubles(state: &RunState, wanted: impl Fn(&VmState) -> bool) -> Vec<Vec<&VmState>> {
+    let mut groups: IndexMap<_, Vec<&VmState>> = IndexMap::new();
+    for vm in state.vms.iter().filter(|vm| wanted(vm)) {
+        let trouble = (how_it_stands(vm), broken_stage(vm), cause(vm));
+        groups.entry(trouble).or_default().push(vm);
+    }
+    groups.into_values().collect()
+}
+
 /// What is to be said of VMs that came to the same end for the same reason.
 fn trouble_lines(vms: &[&VmState]) -> Vec<String> {
     let first = vms[0];
-    let place = match (vms, broken_stage(first)) {
-        ([vm], Some(stage)) => broken_in(vm, stage),
-        (_, Some(stage)) => format!(" in {stage}"),
-        (_, None) => String::new(),
-    };
     let named: Vec<&str> = vms.iter().map(|vm| vm.name()).collect();
-    let how = how_it_stands(first);
-    let mut lines = vec![format!("  {} {how}{place}", names(&named))];
+    let mut lines = vec![format!("  {} {}", names(&named), how_and_where(vms))];
     if let Some(cause) = cause(first) {
         for (key, value) in [
             ("cause", &cause.what),
@@ -316,6 +337,17 @@ fn trouble_lines(vms: &[&VmState]) -> Vec<String> {
     }
     lines.extend(last_words(vms));
     lines
+}
+
+/// `lost in test, live_integration, after 4 of 10 tests`.
+pub(super) fn how_and_where(vms: &[&VmState]) -> String {
+    let first = vms[0];
+    let place = match (vms, broken_stage(first)) {
+        ([vm], Some(stage)) => broken_in(vm, stage),
+        (_, Some(stage)) => format!(" in {stage}"),
+        (_, None) => String::new(),
+    };
+    format!("{}{place}", how_it_stands(first))
 }
 
 /// What the VMs' kernels said of their crash, else their programs last and
@@ -361,7 +393,7 @@ fn last_words(vms: &[&VmState]) -> Vec<String> {
         .collect()
 }
 
-fn cause(vm: &VmState) -> Option<&Cause> {
+pub(super) fn cause(vm: &VmState) -> Option<&Cause> {
     vm.end()?.cause.as_ref()
 }
 
@@ -391,14 +423,14 @@ fn broken_in(vm: &VmState, stage: Stage) -> String {
     }
 }
 
-/// What is worth knowing even where all passed.
-fn notes(state: &RunState) -> String {
+/// What is worth knowing even where all passed, line by line.
+pub(super) fn notes(state: &RunState) -> Vec<String> {
     let mut lines: Vec<String> = state.vms.iter().filter_map(retries).collect();
     lines.extend(state.vms.iter().filter_map(scrapes));
     lines.extend(slowest(state));
     lines.extend(device(state));
     lines.push(format!("tests: {}", text::tally(state.tally())));
-    lines.join("\n")
+    lines
 }
 
 fn retries(vm: &VmState) -> Option<String> {
@@ -454,10 +486,18 @@ fn device(state: &RunState) -> Option<String> {
     (reads > 0).then(|| format!("device: {opens} opens, {reads} reads, {records} records"))
 }
 
-fn verdict(state: &RunState, paint: Paint) -> String {
-    let run = state.head.as_ref().map_or("", |head| head.run.as_str());
+/// The whole run in a word, and what stands around it.
+pub(super) struct Verdict {
+    pub(super) tone: Tone,
+    pub(super) word: &'static str,
+    /// How many VMs passed, and in which time.
+    pub(super) reason: String,
+}
+
+pub(super) fn verdict(state: &RunState) -> Verdict {
     let (tone, word) = match (state.exit_status(), state.duration_s) {
         (ExitStatus::Success, _) => (Tone::Good, "PASSED"),
+        (ExitStatus::Regressed, _) => (Tone::Bad, "REGRESSED"),
         (ExitStatus::TestsFailed, _) => (Tone::Bad, "FAILED"),
         (ExitStatus::Interrupted, _) => (Tone::Warn, "INTERRUPTED"),
         (_, None) => (Tone::Warn, "UNFINISHED"),
@@ -471,9 +511,15 @@ fn verdict(state: &RunState, paint: Paint) -> String {
     let time = state.duration_s.map_or(String::new(), |duration_s| {
         format!(" in {}", seconds(duration_s))
     });
-    format!(
-        "run {run} {}: {} of {vms} passed{time}",
-        paint.text(tone, word),
-        passed.count(),
-    )
+    Verdict {
+        tone,
+        word,
+        reason: format!("{} of {vms} passed{time}", passed.count()),
+    }
+}
+
+fn verdict_line(state: &RunState, paint: Paint) -> String {
+    let run = state.head.as_ref().map_or("", |head| head.run.as_str());
+    let Verdict { tone, word, reason } = verdict(state);
+    format!("run {run} {}: {reason}", paint.text(tone, word))
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The targets of a run that had several: what came of each on the VMs.
 
+use indexmap::IndexSet;
+
 use super::state::{RunState, Tally, TargetState, VmState};
 use super::summary::{Look, names, table};
 use super::text::{self, printable, seconds};
@@ -8,18 +10,25 @@ use super::text::{self, printable, seconds};
 /// One line a target; `None` where there is only one, of which the table of
 /// VMs says it all.
 pub(super) fn section(state: &RunState, look: Look) -> Option<String> {
-    let mut targets: Vec<&str> = Vec::new();
-    for target in state.vms.iter().flat_map(|vm| &vm.targets) {
-        if !targets.contains(&target.target.as_str()) {
-            targets.push(&target.target);
-        }
-    }
+    let targets = begun(&state.vms);
     if targets.len() < 2 {
         return None;
     }
     let header = ["target", "outcome", "passed", "failed", "skipped", "time"];
     let rows = targets.iter().map(|target| row(state, target));
     Some(table(look, header, rows, 2))
+}
+
+/// The targets that were begun on any of `vms`.
+pub(super) fn begun<'a>(vms: impl IntoIterator<Item = &'a VmState>) -> IndexSet<&'a str> {
+    let targets = vms.into_iter().flat_map(|vm| &vm.targets);
+    targets.map(|target| target.target.as_str()).collect()
+}
+
+/// How a target ended, in a word.
+pub(super) fn word(target: &TargetState) -> &'static str {
+    let end = target.end.as_ref();
+    end.map_or("unfinished", |end| end.outcome.as_str())
 }
 
 fn row(state: &RunState, target: &str) -> Vec<String> {
@@ -47,12 +56,6 @@ fn row(state: &RunState, target: &str) -> Vec<String> {
 /// `passed`, or `failed on a, b; passed on 3 VMs`.
 fn outcomes(on: &[(&VmState, &TargetState)]) -> String {
     const WORDS: [&str; 4] = ["failed", "unfinished", "skipped", "passed"];
-    let word = |target: &TargetState| match target.end.as_ref().map(|end| end.outcome) {
-        Some(protocol::Outcome::Passed) => "passed",
-        Some(protocol::Outcome::Failed) => "failed",
-        Some(protocol::Outcome::Skipped) => "skipped",
-        None => "unfinished",
-    };
     let parts: Vec<String> = WORDS
         .iter()
         .filter_map(|wanted| {

@@ -369,6 +369,8 @@ impl View for Terminal {
             | Body::Output { .. }
             | Body::Console { .. }
             | Body::TargetRetried { .. }
+            | Body::Judged { .. }
+            | Body::Compared { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => None,
         };

@@ -137,6 +137,12 @@ pub fn whole_seconds(seconds: u64) -> String {
     }
 }
 
+/// A relative difference: `+12.3 %`.
+#[must_use]
+pub fn percent(ratio: f64) -> String {
+    format!("{:+.1} %", ratio * 100.0)
+}
+
 /// `1 test`, `2 tests`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {

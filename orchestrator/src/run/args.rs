@@ -11,7 +11,7 @@ use crate::inventory::Deploy;
 use crate::outputs;
 use crate::plan::{Overrides, Selection};
 use crate::run::job::Settings;
-use crate::runs::{self, NoRunsDir};
+use crate::runs::{NoRunsDir, RunsDir};
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -74,9 +74,8 @@ pub(crate) struct Driving {
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
     /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
@@ -92,7 +91,7 @@ pub(super) struct Which {
     /// Run on every VM of the inventory
     #[arg(long)]
     all_vms: bool,
-    /// Go on with a run that was cut off: its name, its folder or its log
+    /// Go on with a run that was cut off: its name, `latest`, its folder or its log
     #[arg(long, value_name = "RUN", conflicts_with_all = ["target", "category"])]
     resume: Option<PathBuf>,
     /// Run on the VMs that have this label; given several times, all of them
@@ -141,10 +140,7 @@ impl Driving {
     /// # Errors
     /// Where none is named and the user has no home.
     pub(crate) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
-        match &self.runs_dir {
-            Some(dir) => Ok(dir.clone()),
-            None => runs::default_dir(),
-        }
+        self.runs_dir.path()
     }
 
     /// With `fail_fast`, a failure anywhere ends the run.

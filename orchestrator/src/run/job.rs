@@ -17,6 +17,7 @@ use super::resume::Past;
 use super::signals::Interrupts;
 use crate::event::{Body, Live};
 use crate::event_log::{self, WriteError, Writer};
+use crate::history;
 use crate::inventory::Vm;
 use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
@@ -81,7 +82,7 @@ impl Job {
         }
     }
 
-    /// Drive it to its end, which `fold` sees. The first interrupt has it clean
+    /// Drive it to its end, which `fold` sees, and record it in the history. The first interrupt has it clean
     /// up and end, the second ends it at once.
     ///
     /// # Errors
@@ -142,7 +143,9 @@ impl Job {
         let vms = parts(self.plan, end.is_some(), missing);
         let limit = self.settings.timeout;
         dispatch::dispatch(vms, shared, limit, spent, interrupts).await;
-        Ok(writer.finish().await?)
+        let finished = writer.finish().await;
+        history::record_ended(&log).await;
+        Ok(finished?)
     }
 }
 

@@ -100,7 +100,7 @@ struct Wanted {
 fn planned(args: &Args) -> Result<Wanted, Report> {
     let wanted = wanted(args)?;
     if !args.dry_run {
-        args.outputs.check().map_err(Error::Outputs)?;
+        args.outputs.files.check().map_err(Error::Outputs)?;
     }
     Ok(wanted)
 }
@@ -151,7 +151,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     let Wanted { plan, past } = wanted;
     let mut interrupts = signals::listen().map_err(Error::System)?;
     let state = StateHandle::default();
-    let metrics = Metrics::new(state.clone())?.with_process()?;
+    let metrics = Metrics::new(state.clone())?.with_process();
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
     let server = Server::start(args.listen, metrics.clone()).await?;
     let (run, folder) = match &past {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The routes of a service. `/metrics`, `/healthz` and `/readyz` are for
-//! everyone who reaches the port, `/api` only for who has the token.
+//! The routes of a service. `/metrics`, `/healthz`, `/readyz` and the pages are
+//! for everyone who reaches the port, `/api` only for who has the token.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +16,12 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::clockwork::Clockwork;
-use super::past;
 use super::service::{Refused, Service};
 use super::wanted::Wanted;
+use super::{pages, past};
 use crate::http;
 use crate::projection::result;
+use crate::runs;
 
 /// Runs that are listed.
 const LISTED_MAX: usize = 200;
@@ -44,10 +45,12 @@ pub(super) fn router(api: Api) -> Router {
         .route("/api/v1/runs", get(runs).post(start))
         .route("/api/v1/runs/{run}", get(show).delete(cancel))
         .route_layer(guard);
+    let pages = pages::router(&api);
     Router::new()
         .route("/readyz", get(ready))
         .merge(guarded)
         .with_state(api)
+        .merge(pages)
         .merge(http::router(metrics))
 }
 
@@ -116,7 +119,7 @@ async fn schedule(State(api): State<Api>) -> Response {
 
 async fn runs(State(api): State<Api>) -> Response {
     let standing = api.service.standing();
-    let names = match past::names(&api.service.runs_dir) {
+    let names = match runs::names(&api.service.runs_dir) {
         Ok(names) => names,
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
     };
@@ -156,7 +159,7 @@ async fn show(State(api): State<Api>, Path(run): Path<String>) -> Response {
     let service = Arc::clone(&api.service);
     // Logs may be long.
     let found = tokio::task::spawn_blocking(move || {
-        if !past::is_run(&run) {
+        if !runs::is_run(&run) {
             return None;
         }
         let state = service

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use metric_table::Sample;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use metric_table::{Computed, Sample, Text};
 
 use super::clockwork;
 use super::config::Entry;
@@ -23,7 +21,6 @@ use crate::projection::{Fleet, View};
 /// When what is due. Cloning gives the same.
 #[derive(Debug, Clone)]
 pub(super) struct Due {
-    desc: Desc,
     entries: Arc<[(Entry, Plan)]>,
     /// By VM and target.
     times: Arc<Mutex<BTreeMap<(String, String), Timestamp>>>,
@@ -32,22 +29,18 @@ pub(super) struct Due {
 impl Due {
     /// What `entries` want since the last runs of `fleet` and, where a VM has
     /// had none, since `now`. An entry that can't be planned is never run.
-    ///
-    /// # Errors
-    /// Only a family that is malformed.
     pub(super) fn new(
         entries: &[Entry],
         inventory: &Inventory,
         overrides: &Overrides,
         fleet: &Fleet,
         now: Timestamp,
-    ) -> prometheus::Result<Self> {
+    ) -> Self {
         let entries = entries.iter().filter_map(|entry| {
             let plan = entry.wanted.plan(inventory, overrides).ok()?;
             Some((entry.clone(), plan.to_event()))
         });
         let due = Self {
-            desc: RUN_DUE.desc()?,
             entries: entries.collect(),
             times: Arc::default(),
         };
@@ -63,7 +56,7 @@ impl Due {
                 due.begun(head.started, part.vms.iter().map(|vm| vm.name()), &plan);
             }
         });
-        Ok(due)
+        due
     }
 
     /// What keeps it up with the events of a run.
@@ -106,15 +99,11 @@ impl View for Due {
     }
 }
 
-impl Collector for Due {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.desc]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
+impl Computed for Due {
+    fn families(&self) -> Vec<Text> {
         let times = self.times();
         let samples = times.iter().map(|((vm, target), time)| Sample {
-            labels: [vm.clone(), target.clone()],
+            labels: [vm.into(), target.into()],
             value: time.as_second() as f64,
         });
         vec![RUN_DUE.with(samples)]
@@ -150,7 +139,7 @@ mod tests {
     fn due(entries: &[Entry], fleet: &Fleet, now: &str) -> Due {
         let vms = "[[vm]]\nname = \"a\"\nhost = \"h\"\n[[vm]]\nname = \"b\"\nhost = \"i\"\n";
         let inventory = inventory::parse("vms.toml", vms, Path::new("/")).unwrap();
-        Due::new(entries, &inventory, &Overrides::default(), fleet, at(now)).unwrap()
+        Due::new(entries, &inventory, &Overrides::default(), fleet, at(now))
     }
 
     fn times(due: &Due) -> Vec<(String, Timestamp)> {

@@ -6,7 +6,7 @@
 //! - `due`: by when it is to have begun, as a metric.
 //! - `service`: the runs, one at a time a VM.
 //! - `past`: what earlier processes left, from the event logs.
-//! - `api`: the routes.
+//! - `api`: the routes for programs; `pages`: those for people.
 //!
 //! Invariant: nothing is kept but event logs. A service that was killed begins
 //! anew with the last run of each VM, whichever process drove it.
@@ -15,6 +15,7 @@ mod api;
 mod clockwork;
 mod config;
 mod due;
+mod pages;
 mod past;
 mod service;
 mod wanted;
@@ -125,12 +126,10 @@ async fn serve(args: &Args) -> Result<(), Report> {
         path: runs_dir.clone(),
         reason,
     })?;
-    let metrics = Metrics::new(fleet.clone()).and_then(Metrics::with_process);
-    let metrics = metrics.map_err(miette::Error::msg)?;
     let (overrides, now) = (args.driving.overrides(), Timestamp::now());
-    let due =
-        Due::new(&entries, &inventory, &overrides, &fleet, now).map_err(miette::Error::msg)?;
-    metrics.add(due.clone()).map_err(miette::Error::msg)?;
+    let due = Due::new(&entries, &inventory, &overrides, &fleet, now);
+    let metrics = Metrics::new(fleet.clone()).map_err(miette::Error::msg)?;
+    let metrics = metrics.with_process().with(due.clone());
     let service = Arc::new(Service::new(
         inventory,
         overrides,

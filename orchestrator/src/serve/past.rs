@@ -2,49 +2,52 @@
 //! What earlier processes left: of each VM its last run, from the event logs.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::event::Event;
 use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
-use crate::projection::{Fleet, Fold, Projection, StateHandle};
+use crate::projection::{Details, Fleet, Fold, Projection, StateHandle, html};
+use crate::runs;
 
 /// Runs that are looked at, the newest first.
 const RUNS_MAX: usize = 500;
 
-/// Names of the runs in `runs_dir`, the newest first; they begin with the time.
-pub(super) fn names(runs_dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(runs_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| is_run(name))
-        .collect();
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(names)
-}
-
-/// Whether `name` can be a run's: it must not lead out of the folder of runs.
-pub(super) fn is_run(name: &str) -> bool {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    !name.is_empty() && name.bytes().all(plain)
-}
-
 /// What the log of `run` says, as far as it can be read; `None` where that is
 /// nothing.
 pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
-    let log = runs_dir.join(run).join(event_log::FILE_NAME);
     let state = StateHandle::default();
     let mut fold = Fold::new(state.clone(), Vec::new());
-    // What stands before a break is good.
-    for event in Reader::open(&log).ok()?.map_while(Result::ok) {
-        fold.apply(&event);
-    }
+    each_event(runs_dir, run, |event| fold.apply(event))?;
     state.read(|state| state.head.is_some()).then_some(state)
+}
+
+/// All that is told of `run`, as a page; `None` where its log says
+/// nothing.
+pub(super) fn page(runs_dir: &Path, run: &str) -> Option<String> {
+    let mut state = RunState::default();
+    let mut details = Details::default();
+    each_event(runs_dir, run, |event| {
+        state.apply(event);
+        details.apply(event);
+    })?;
+    state
+        .head
+        .is_some()
+        .then(|| html::run::page(&state, &details, &[]))
+}
+
+/// `None` where there is no log.
+fn each_event(runs_dir: &Path, run: &str, mut take: impl FnMut(&Event)) -> Option<()> {
+    let log = runs_dir.join(run).join(event_log::FILE_NAME);
+    // What stands before a break is good.
+    let events = Reader::open(&log).ok()?.map_while(Result::ok);
+    for event in events {
+        take(&event);
+    }
+    Some(())
 }
 
 /// Add the last runs of the inventory's VMs to `fleet`: the names of those
@@ -56,7 +59,7 @@ pub(super) fn load(
 ) -> io::Result<Vec<String>> {
     let mut missing: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
     let mut found = Vec::new();
-    for name in names(runs_dir)?.into_iter().take(RUNS_MAX) {
+    for name in runs::names(runs_dir)?.into_iter().take(RUNS_MAX) {
         if missing.is_empty() {
             break;
         }

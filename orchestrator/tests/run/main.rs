@@ -19,6 +19,7 @@ mod cut;
 mod deploy;
 mod doctor;
 mod fixture;
+mod history;
 mod lock;
 mod resume;
 mod scrape;

@@ -24,7 +24,7 @@ fn junit(story: &Story) -> String {
 }
 
 /// Runs a target twice; the test that failed first passes then.
-fn flaky_run() -> Story {
+pub(crate) fn flaky_run() -> Story {
     let mut story = Story::of(&["a"]);
     bring_up(&mut story, "a")
         .harness("a", Body::Hello(hello()))

@@ -82,7 +82,7 @@ fn the_metrics_are_those_that_the_run_left() {
     let (metrics, mut fold) = metrics();
     feed(&mut fold, &story.events);
     let replayed = replay(&["--metrics", text(&path)]);
-    assert_eq!(replayed.out, metrics.render().unwrap());
+    assert_eq!(replayed.out, metrics.render());
     assert_eq!(replayed.status, 3);
 }
 

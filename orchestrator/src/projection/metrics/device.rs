@@ -4,8 +4,9 @@
 //! from its test binary where that has read them since, or there is no
 //! exporter. A fixed set: a VM cannot add names.
 
-use metric_table::{Family, Sample};
-use prometheus::proto::MetricFamily;
+use std::borrow::Cow;
+
+use metric_table::{Family, Sample, Text};
 
 use crate::event::Reading;
 use crate::projection::state::VmState;
@@ -35,13 +36,8 @@ const LIMITS: &[&str] = &[
     "min_read_interval_ms",
 ];
 
-/// Every family of this module.
-pub(super) fn families() -> impl Iterator<Item = &'static Family> {
-    KMOD.iter().chain(&TCP)
-}
-
 /// The families with their samples.
-pub(super) fn collect(vms: &[&VmState]) -> Vec<MetricFamily> {
+pub(super) fn of_vms(vms: &[&VmState]) -> Vec<Text> {
     let kmod = KMOD.iter().zip(SYSCTLS);
     let kmod = kmod.map(|(family, sysctl)| (family, Some(sysctl)));
     let tcp = TCP.iter().map(|family| (family, None));
@@ -50,29 +46,30 @@ pub(super) fn collect(vms: &[&VmState]) -> Vec<MetricFamily> {
         .collect()
 }
 
-fn of_family(vms: &[&VmState], family: &Family, sysctl: Option<(&str, f64)>) -> MetricFamily {
+fn of_family(vms: &[&VmState], family: &Family, sysctl: Option<(&str, f64)>) -> Text {
     let readings = vms.iter().filter_map(|vm| {
-        let scraped = vm.scraped.get(family.source).cloned();
-        let reading = scraped.or_else(|| of_sysctl(vm, family, sysctl?))?;
-        Some((vm.name().to_owned(), reading))
+        let scraped = vm.scraped.get(family.source).map(Cow::Borrowed);
+        let reading = scraped.or_else(|| of_sysctl(vm, family, sysctl?).map(Cow::Owned));
+        Some((vm.name(), reading?))
     });
     if series::label(family).is_none() {
-        return family.with(readings.filter_map(|(vm, reading)| match reading {
+        return family.with(readings.filter_map(|(vm, reading)| match *reading {
             Reading::One(value) => Some(Sample {
-                labels: [vm],
+                labels: [vm.into()],
                 value,
             }),
             Reading::By(_) => None,
         }));
     }
-    family.with(readings.flat_map(|(vm, reading)| {
-        let values = match reading {
-            Reading::By(values) => values,
-            Reading::One(_) => Default::default(),
+    let readings: Vec<_> = readings.collect();
+    family.with(readings.iter().flat_map(|(vm, reading)| {
+        let values = match &**reading {
+            Reading::By(values) => Some(values),
+            Reading::One(_) => None,
         };
-        values.into_iter().map(move |(label, value)| Sample {
-            labels: [vm.clone(), label],
-            value,
+        values.into_iter().flatten().map(|(label, value)| Sample {
+            labels: [(*vm).into(), label.into()],
+            value: *value,
         })
     }))
 }

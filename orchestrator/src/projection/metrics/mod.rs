@@ -15,9 +15,10 @@ mod state;
 pub(crate) mod table;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use prometheus::core::Collector;
-use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry, TextEncoder};
+use metric_table::{Computed, Text};
+use prometheus::{Counter, CounterVec, Histogram, HistogramVec, Registry};
 
 use super::state::RunState;
 use super::{Fleet, View};
@@ -28,8 +29,9 @@ use crate::exit::ExitStatus;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a run can end as.
-const RESULTS: [ExitStatus; 4] = [
+const RESULTS: [ExitStatus; 5] = [
     ExitStatus::Success,
+    ExitStatus::Regressed,
     ExitStatus::TestsFailed,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
@@ -38,7 +40,8 @@ const RESULTS: [ExitStatus; 4] = [
 /// Every metric of the orchestrator. Cloning gives the same metrics.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    registry: Registry,
+    counted: Registry,
+    computed: Vec<Arc<dyn Computed>>,
     events: Counter,
     runs: CounterVec,
     retries: CounterVec,
@@ -54,22 +57,22 @@ impl Metrics {
     /// # Errors
     /// Only a family of the table that is malformed or given twice.
     pub fn new(fleet: impl Into<Fleet>) -> prometheus::Result<Self> {
-        let registry = Registry::new();
+        let counted = Registry::new();
         let version = [env!("CARGO_PKG_VERSION")];
-        table::BUILD_INFO.put(&registry, [(&version[..], 1.0)])?;
-        let events = table::EVENTS_TOTAL.counters(&registry)?;
-        let connects = table::CONNECTS.histograms(&registry)?;
+        table::BUILD_INFO.put(&counted, [(&version[..], 1.0)])?;
+        let events = table::EVENTS_TOTAL.counters(&counted)?;
+        let connects = table::CONNECTS.histograms(&counted)?;
         let metrics = Self {
             events: events.get_metric_with_label_values::<&str>(&[])?,
-            runs: table::RUNS.counters(&registry)?,
-            retries: table::RETRIES.counters(&registry)?,
-            stages: table::STAGES.histograms(&registry)?,
+            runs: table::RUNS.counters(&counted)?,
+            retries: table::RETRIES.counters(&counted)?,
+            stages: table::STAGES.histograms(&counted)?,
             connects: connects.get_metric_with_label_values::<&str>(&[])?,
-            scrapes: table::SCRAPES.histograms(&registry)?,
-            scrape_failures: table::SCRAPE_FAILURES.counters(&registry)?,
-            registry,
+            scrapes: table::SCRAPES.histograms(&counted)?,
+            scrape_failures: table::SCRAPE_FAILURES.counters(&counted)?,
+            counted,
+            computed: vec![Arc::new(fleet.into())],
         };
-        metrics.add(state::StateCollector::new(fleet.into())?)?;
         // A counter that is there from the start shows its first increment.
         for status in RESULTS {
             metrics.runs.with_label_values(&[status.as_str()]);
@@ -78,28 +81,28 @@ impl Metrics {
     }
 
     /// With what this process costs, where it is this process that is looked at.
-    ///
-    /// # Errors
-    /// As in [`Metrics::new`].
-    pub fn with_process(self) -> prometheus::Result<Self> {
-        self.add(process::ProcessCollector::new()?)?;
-        Ok(self)
+    #[must_use]
+    pub fn with_process(self) -> Self {
+        self.with(process::OfProcess)
     }
 
-    /// Serve what `collector` says, too.
-    ///
-    /// # Errors
-    /// Only a family that is malformed or served already.
-    pub fn add(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
-        self.registry.register(Box::new(collector))
+    /// With other families, too.
+    #[must_use]
+    pub fn with(mut self, computed: impl Computed + 'static) -> Self {
+        self.computed.push(Arc::new(computed));
+        self
     }
 
     /// The exposition, in the text format of [`CONTENT_TYPE`].
-    ///
-    /// # Errors
-    /// Only a family that is inconsistent in itself.
-    pub fn render(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+    #[must_use]
+    pub fn render(&self) -> String {
+        let counted = self.counted.gather();
+        let counted = counted.iter().map(Text::gathered);
+        let computed = self
+            .computed
+            .iter()
+            .flat_map(|computed| computed.families());
+        metric_table::page(counted.chain(computed).collect())
     }
 
     fn forget(&self, vm: &str) {
@@ -218,6 +221,8 @@ impl View for Counting {
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::VmFinished { .. }
+            | Body::Judged { .. }
+            | Body::Compared { .. }
             | Body::Interrupted { .. }
             | Body::Unknown => {}
         }

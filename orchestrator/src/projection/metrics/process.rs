@@ -2,11 +2,9 @@
 //! What the process itself costs, by the names that programs have in common for
 //! that.
 
-use metric_table::{Family, Kind, Sample};
+use metric_table::{Computed, Family, Kind, Sample, Text};
 use procfs::process::{LimitValue, Process};
 use procfs::{ProcResult, WithCurrentSystemInfo};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
 
 const fn of_process(name: &'static str, kind: Kind, help: &'static str) -> Family {
     Family::new(name, kind, &[], help, "/proc")
@@ -67,29 +65,13 @@ fn values() -> ProcResult<[f64; FAMILIES.len()]> {
     ])
 }
 
-/// Looks at the process when it is asked.
-pub(super) struct ProcessCollector {
-    descs: Vec<Desc>,
-}
+/// The process, looked at when somebody asks.
+#[derive(Debug)]
+pub(super) struct OfProcess;
 
-impl ProcessCollector {
-    /// # Errors
-    /// A family whose name is malformed.
-    pub(super) fn new() -> prometheus::Result<Self> {
-        let descs = FAMILIES.iter().map(Family::desc);
-        Ok(Self {
-            descs: descs.collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-impl Collector for ProcessCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
-    }
-
+impl Computed for OfProcess {
     /// Nothing where /proc can't be read.
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn families(&self) -> Vec<Text> {
         let Ok(values) = values() else {
             return Vec::new();
         };

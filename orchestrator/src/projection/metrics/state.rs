@@ -4,67 +4,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use metric_table::{Family, Sample};
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
+use metric_table::{Computed, Sample, Text};
 
 use super::device;
 use super::table::{
-    BENCHMARK, CONSOLE_REPORTS, LAST_RUN, LAST_SCRAPE, RUN_IN_PROGRESS, TARGET_DURATION,
-    TARGET_PASSED, TEST_FAILED, TESTS, VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
+    BENCHMARK, BENCHMARK_CHANGE, BENCHMARK_REGRESSION, BENCHMARK_SUSPECT, CONSOLE_REPORTS,
+    LAST_RUN, LAST_SCRAPE, RUN_IN_PROGRESS, TARGET_DURATION, TARGET_PASSED, TEST_FAILED, TESTS,
+    VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
 };
-use crate::event::{Stage, VmOutcome};
+use crate::event::{Judged, SeriesState, Stage, VmOutcome};
 use crate::projection::Fleet;
 use crate::projection::state::{RunState, Tally, VmState};
-
-/// Every family of this module.
-const FAMILIES: [Family; 13] = [
-    RUN_IN_PROGRESS,
-    VM_INFO,
-    VM_UP,
-    VM_OUTCOME,
-    VM_DURATION,
-    CONSOLE_REPORTS,
-    LAST_RUN,
-    TARGET_PASSED,
-    TARGET_DURATION,
-    TESTS,
-    TEST_FAILED,
-    BENCHMARK,
-    LAST_SCRAPE,
-];
 
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
 
-/// Computes every gauge from the states of the runs.
-pub(super) struct StateCollector {
-    fleet: Fleet,
-    descs: Vec<Desc>,
-}
-
-impl StateCollector {
-    /// # Errors
-    /// A family whose name is malformed.
-    pub(super) fn new(fleet: Fleet) -> prometheus::Result<Self> {
-        let families = FAMILIES.iter().chain(device::families());
-        let descs = families.map(Family::desc).collect::<Result<_, _>>()?;
-        Ok(Self { fleet, descs })
-    }
-}
-
-impl Collector for StateCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
+impl Computed for Fleet {
+    fn families(&self) -> Vec<Text> {
         let mut in_progress = false;
-        let mut all: Vec<MetricFamily> = Vec::new();
-        self.fleet.each(|part| {
+        let mut all: Vec<Text> = Vec::new();
+        self.each(|part| {
             in_progress |= part.in_progress;
-            let mut families = collect(part.state, &part.vms);
-            families.extend(device::collect(&part.vms));
+            let mut families = of_vms(part.state, &part.vms);
+            families.extend(device::of_vms(&part.vms));
             merge(&mut all, families);
         });
         all.push(RUN_IN_PROGRESS.with([Sample {
@@ -76,20 +38,21 @@ impl Collector for StateCollector {
 }
 
 /// Add the samples of `more`, which has the same families or is the first.
-fn merge(all: &mut Vec<MetricFamily>, more: Vec<MetricFamily>) {
+fn merge(all: &mut Vec<Text>, more: Vec<Text>) {
     if all.is_empty() {
         *all = more;
         return;
     }
-    for (family, mut more) in all.iter_mut().zip(more) {
-        family.mut_metric().extend(more.take_metric());
+    for (family, more) in all.iter_mut().zip(&more) {
+        family.append(more);
     }
 }
 
 /// All but whether a run goes on, of `vms` in the run that `state` is of.
-fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
+fn of_vms(state: &RunState, vms: &[&VmState]) -> Vec<Text> {
+    let judged_ones = vms;
     let vms = || vms.iter().copied();
-    let ends: Vec<TargetEnd> = vms().flat_map(|vm| target_ends(state, vm)).collect();
+    let ends: Vec<TargetEnd<'_>> = vms().flat_map(|vm| target_ends(state, vm)).collect();
     vec![
         VM_INFO.with(vms().map(info)),
         VM_UP.with(vms().filter_map(up)),
@@ -105,6 +68,15 @@ fn collect(state: &RunState, vms: &[&VmState]) -> Vec<MetricFamily> {
         TESTS.with(vms().flat_map(tests)),
         TEST_FAILED.with(vms().flat_map(failed_tests)),
         BENCHMARK.with(vms().flat_map(benchmarks)),
+        BENCHMARK_CHANGE.with(judged(judged_ones, |judged| {
+            judged.change.as_ref().map_or(0.0, |change| change.ratio)
+        })),
+        BENCHMARK_REGRESSION.with(judged(judged_ones, |judged| {
+            truth(judged.state == SeriesState::Confirmed)
+        })),
+        BENCHMARK_SUSPECT.with(judged(judged_ones, |judged| {
+            truth(judged.suspicion.is_some())
+        })),
         LAST_SCRAPE.with(vms().filter_map(last_scrape)),
     ]
 }
@@ -113,67 +85,70 @@ fn truth(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
 
-fn info(vm: &VmState) -> Sample<3> {
+fn info(vm: &VmState) -> Sample<'_, 3> {
     let (os, arch) = match &vm.facts {
         Some(facts) => (
-            format!("{} {}", facts.os, facts.os_release),
-            facts.arch.clone(),
+            format!("{} {}", facts.os, facts.os_release).into(),
+            facts.arch.as_str().into(),
         ),
-        None => (vm.planned.os.clone(), vm.planned.arch.clone()),
+        None => (
+            vm.planned.os.as_str().into(),
+            vm.planned.arch.as_str().into(),
+        ),
     };
     Sample {
-        labels: [vm.name().to_owned(), os, arch],
+        labels: [vm.name().into(), os, arch],
         value: 1.0,
     }
 }
 
 /// `None` before the first attempt to connect has ended.
-fn up(vm: &VmState) -> Option<Sample<1>> {
+fn up(vm: &VmState) -> Option<Sample<'_, 1>> {
     let connected = vm.stages.get(&Stage::Connect)?.succeeded?;
     let lost = vm
         .end()
         .is_some_and(|end| matches!(end.outcome, VmOutcome::Lost | VmOutcome::Crashed));
     Some(Sample {
-        labels: [vm.name().to_owned()],
+        labels: [vm.name().into()],
         value: truth(connected && !lost),
     })
 }
 
-fn outcome(vm: &VmState) -> Option<Sample<2>> {
+fn outcome(vm: &VmState) -> Option<Sample<'_, 2>> {
     Some(Sample {
-        labels: [vm.name().to_owned(), vm.end()?.outcome.to_string()],
+        labels: [vm.name().into(), vm.end()?.outcome.as_str().into()],
         value: 1.0,
     })
 }
 
-fn duration(vm: &VmState) -> Option<Sample<1>> {
+fn duration(vm: &VmState) -> Option<Sample<'_, 1>> {
     Some(Sample {
-        labels: [vm.name().to_owned()],
+        labels: [vm.name().into()],
         value: vm.end()?.duration_s,
     })
 }
 
-fn console_reports(vm: &VmState) -> impl Iterator<Item = Sample<2>> {
+fn console_reports(vm: &VmState) -> impl Iterator<Item = Sample<'_, 2>> {
     vm.console.iter().map(|(kind, number)| Sample {
-        labels: [vm.name().to_owned(), kind.label().to_owned()],
+        labels: [vm.name().into(), kind.label().into()],
         value: f64::from(*number),
     })
 }
 
 /// How a target ended on a VM, also where the VM did not bring it to its end.
-struct TargetEnd {
-    vm: String,
-    target: String,
+struct TargetEnd<'a> {
+    vm: &'a str,
+    target: &'a str,
     passed: bool,
     timestamp_s: f64,
     /// Absent where the target was cut off or never begun.
     duration_s: Option<f64>,
 }
 
-impl TargetEnd {
-    fn sample(&self, value: f64) -> Sample<2> {
+impl<'a> TargetEnd<'a> {
+    fn sample(&self, value: f64) -> Sample<'a, 2> {
         Sample {
-            labels: [self.vm.clone(), self.target.clone()],
+            labels: [self.vm.into(), self.target.into()],
             value,
         }
     }
@@ -181,7 +156,7 @@ impl TargetEnd {
 
 /// Each target that was begun, and each planned one: a planned target with
 /// members ended as its session did.
-fn target_ends(state: &RunState, vm: &VmState) -> Vec<TargetEnd> {
+fn target_ends<'a>(state: &'a RunState, vm: &'a VmState) -> Vec<TargetEnd<'a>> {
     let begun = vm.targets.iter().map(|target| {
         let end = target.end.as_ref();
         let end = end.map(|end| (end.outcome, end.time, end.duration_s));
@@ -209,7 +184,7 @@ fn session_end(vm: &VmState, planned: &str) -> Option<End> {
 
 /// `None` where the target may still come to its end, and where it was not
 /// given the chance to: a cancelled run says nothing of it.
-fn target_end(vm: &VmState, name: &str, end: Option<End>) -> Option<TargetEnd> {
+fn target_end<'a>(vm: &'a VmState, name: &'a str, end: Option<End>) -> Option<TargetEnd<'a>> {
     let (passed, time, duration_s) = match end {
         Some((outcome, time, duration_s)) => {
             (outcome != protocol::Outcome::Failed, time, Some(duration_s))
@@ -223,15 +198,15 @@ fn target_end(vm: &VmState, name: &str, end: Option<End>) -> Option<TargetEnd> {
         }
     };
     Some(TargetEnd {
-        vm: vm.name().to_owned(),
-        target: name.to_owned(),
+        vm: vm.name(),
+        target: name,
         passed,
         timestamp_s: timestamp_s(time),
         duration_s,
     })
 }
 
-fn tests(vm: &VmState) -> impl Iterator<Item = Sample<4>> {
+fn tests(vm: &VmState) -> impl Iterator<Item = Sample<'_, 4>> {
     vm.targets.iter().flat_map(move |target| {
         // A category that is called what stands for none must not give the
         // same series twice, which would void the scrape.
@@ -249,10 +224,10 @@ fn tests(vm: &VmState) -> impl Iterator<Item = Sample<4>> {
             ];
             outcomes.map(|(outcome, number)| Sample {
                 labels: [
-                    vm.name().to_owned(),
-                    target.target.clone(),
-                    category.to_owned(),
-                    outcome.to_string(),
+                    vm.name().into(),
+                    target.target.as_str().into(),
+                    category.into(),
+                    outcome.as_str().into(),
                 ],
                 value: f64::from(number),
             })
@@ -260,19 +235,19 @@ fn tests(vm: &VmState) -> impl Iterator<Item = Sample<4>> {
     })
 }
 
-fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<3>> {
+fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<'_, 3>> {
     let failed = vm.targets.iter().flat_map(|target| &target.failed);
     // As above: a test that reports twice is one series.
     let distinct: BTreeSet<_> = failed.map(|test| (&test.target, &test.id)).collect();
     distinct.into_iter().map(|(target, test)| Sample {
-        labels: [vm.name().to_owned(), target.clone(), test.clone()],
+        labels: [vm.name().into(), target.into(), test.into()],
         value: 1.0,
     })
 }
 
-fn last_scrape(vm: &VmState) -> Option<Sample<1>> {
+fn last_scrape(vm: &VmState) -> Option<Sample<'_, 1>> {
     Some(Sample {
-        labels: [vm.name().to_owned()],
+        labels: [vm.name().into()],
         value: timestamp_s(vm.scrapes.last?),
     })
 }
@@ -281,7 +256,7 @@ fn timestamp_s(time: Timestamp) -> f64 {
     time.as_microsecond() as f64 / 1e6
 }
 
-fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {
+fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<'_, 5>> {
     // As above: two targets that measure the same are one series, the last.
     let measured = vm.targets.iter().flat_map(|target| &target.benchmarks);
     let distinct: BTreeMap<_, f64> = measured.map(|b| (b.key(), b.median)).collect();
@@ -289,12 +264,44 @@ fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<5>> {
         .into_iter()
         .map(|((name, workload, connections, unit), value)| Sample {
             labels: [
-                vm.name().to_owned(),
-                name.to_owned(),
-                workload.to_owned(),
-                connections.to_string(),
-                unit.to_owned(),
+                vm.name().into(),
+                name.into(),
+                workload.into(),
+                connections.to_string().into(),
+                unit.into(),
             ],
             value,
         })
+}
+
+/// The `value` of each series that was judged.
+fn judged<'a>(vms: &[&'a VmState], value: impl Fn(&Judged) -> f64) -> Vec<Sample<'a, 4>> {
+    let mut samples = Vec::new();
+    for vm in vms {
+        // As above: the same in another unit is no series of its own here.
+        let distinct: BTreeMap<_, f64> = vm
+            .findings
+            .judged
+            .iter()
+            .map(|judged| {
+                let of = &judged.quantity;
+                let key = (&of.benchmark, &of.workload, of.connections);
+                (key, value(judged))
+            })
+            .collect();
+        samples.extend(
+            distinct
+                .into_iter()
+                .map(|((benchmark, workload, connections), value)| Sample {
+                    labels: [
+                        vm.name().into(),
+                        benchmark.into(),
+                        workload.into(),
+                        connections.to_string().into(),
+                    ],
+                    value,
+                }),
+        );
+    }
+    samples
 }

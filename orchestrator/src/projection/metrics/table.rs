@@ -80,6 +80,9 @@ pub(super) const SCRAPE_FAILURES: Family = Family::new(
     "scrape_failed",
 );
 
+/// What names a series of a benchmark.
+const SERIES_LABELS: &[&str] = &["vm", "benchmark", "workload", "connections"];
+
 const fn gauge(
     name: &'static str,
     labels: &'static [&'static str],
@@ -155,6 +158,25 @@ pub(super) const BENCHMARK: Family = gauge(
     "Median of a benchmark's repetitions in its target's last run, in the unit of its label.",
     LAST_RUN_OF_TARGET,
 );
+pub(super) const BENCHMARK_CHANGE: Family = gauge(
+    "orchestrator_benchmark_change_ratio",
+    SERIES_LABELS,
+    "New mean through old mean, less 1, of the change of the benchmark's history that counts most: \
+     the last one that is for the worse and stands, else the last one; 0 where there was none.",
+    "judged",
+);
+pub(super) const BENCHMARK_REGRESSION: Family = gauge(
+    "orchestrator_benchmark_regression",
+    SERIES_LABELS,
+    "Whether the benchmark got worse, which is confirmed, not recovered and not acknowledged (0 or 1).",
+    "judged",
+);
+pub(super) const BENCHMARK_SUSPECT: Family = gauge(
+    "orchestrator_benchmark_suspect",
+    SERIES_LABELS,
+    "Whether the benchmark's last run is not what its history lets expect (0 or 1).",
+    "judged",
+);
 pub(super) const LAST_SCRAPE: Family = gauge(
     "orchestrator_last_scrape_timestamp_seconds",
     &["vm"],
@@ -209,6 +231,9 @@ const SECTIONS: [Section; 6] = [
             TESTS,
             TEST_FAILED,
             BENCHMARK,
+            BENCHMARK_CHANGE,
+            BENCHMARK_REGRESSION,
+            BENCHMARK_SUSPECT,
         ],
     },
     Section {

@@ -28,7 +28,7 @@ pub struct BenchmarkState {
 
 impl BenchmarkState {
     /// `None` without a sample.
-    pub(super) fn of(benchmark: &Benchmark) -> Option<Self> {
+    pub(crate) fn of(benchmark: &Benchmark) -> Option<Self> {
         let mut samples = benchmark.samples.clone();
         samples.sort_by(f64::total_cmp);
         Some(Self {

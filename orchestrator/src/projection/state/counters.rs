@@ -36,7 +36,7 @@ impl Counters {
 }
 
 /// The first of them, with names of a bounded length.
-pub(super) fn clipped(values: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+pub(crate) fn clipped(values: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let kept = values.iter().take(KEPT_COUNTERS);
     kept.map(|(name, value)| (clip(name), *value)).collect()
 }

@@ -7,6 +7,7 @@
 
 mod benchmark;
 mod counters;
+mod findings;
 mod vm;
 
 use std::collections::HashMap;
@@ -18,6 +19,10 @@ use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
 pub use counters::Counters;
+pub(crate) use counters::clipped;
+pub use findings::Findings;
+pub(super) use vm::clip_to;
+pub(crate) use vm::{KEPT_BENCHMARKS, clip, clip_test};
 pub use vm::{
     KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
     VmEnd, VmState,
@@ -112,6 +117,8 @@ impl RunState {
                 duration_s: *duration_s,
                 time: event.time,
             }),
+            Body::Judged { vm, judged } => self.vm_mut(vm).findings.judge(judged),
+            Body::Compared { vm, compared } => self.vm_mut(vm).findings.compare(compared),
             Body::Interrupted { signal, forced } => self.interrupt(signal, *forced),
             Body::RunFinished { duration_s } => self.duration_s = Some(*duration_s),
             Body::TargetRetried { .. } | Body::Unknown => {}
@@ -136,7 +143,8 @@ impl RunState {
     /// end outweighs failed tests, since tests that did not run say nothing. A
     /// cancelled VM counts for nothing beside the one that it was cancelled
     /// for, and as not driven where there is none; so does a VM, or a run,
-    /// whose end is not in the log.
+    /// whose end is not in the log. A regression that is to count does so where
+    /// nothing else is wrong.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         let mut passed = 0;
@@ -163,7 +171,11 @@ impl RunState {
         } else if failed > 0 {
             ExitStatus::TestsFailed
         } else if passed > 0 && passed == self.vms.len() {
-            ExitStatus::Success
+            if self.vms.iter().any(|vm| vm.findings.fail_run()) {
+                ExitStatus::Regressed
+            } else {
+                ExitStatus::Success
+            }
         } else {
             ExitStatus::NotDriven
         })
@@ -198,6 +210,7 @@ impl RunState {
         self.interrupted = None;
         self.duration_s = None;
         for vm in &mut self.vms {
+            vm.findings = Findings::default();
             if vm
                 .end()
                 .is_none_or(|end| end.outcome == VmOutcome::Cancelled)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One VM of the state: its stages, its targets and their tests.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
+use serde::Serialize;
 
 use super::benchmark::BenchmarkState;
 use super::counters::{self, Counters};
+use super::findings::Findings;
 use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
@@ -23,7 +26,7 @@ const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
 /// Benchmarks of one target.
-const KEPT_BENCHMARKS: usize = 512;
+pub(crate) const KEPT_BENCHMARKS: usize = 512;
 /// What the names beyond [`KEPT_NAMES`] are counted under.
 const OTHER: &str = "other";
 
@@ -47,6 +50,8 @@ pub struct VmState {
     pub sessions: BTreeMap<String, Session>,
     /// Why the first stage failed that was not tried again.
     pub failure: Option<Cause>,
+    /// What was found of its benchmarks.
+    pub findings: Findings,
     /// The device's counters when they were last read, by name.
     pub counters: BTreeMap<String, u64>,
     /// What its exporter said last, by the exporter's names; nothing since a
@@ -163,7 +168,7 @@ pub struct TargetEnd {
 }
 
 /// Tests by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Tests that passed.
     pub passed: u32,
@@ -182,7 +187,7 @@ impl Tally {
             .saturating_add(self.skipped)
     }
 
-    fn count(&mut self, outcome: protocol::Outcome) {
+    pub(crate) fn count(&mut self, outcome: protocol::Outcome) {
         let counter = match outcome {
             protocol::Outcome::Passed => &mut self.passed,
             protocol::Outcome::Failed => &mut self.failed,
@@ -213,6 +218,7 @@ impl VmState {
             targets: Vec::new(),
             sessions: BTreeMap::new(),
             failure: None,
+            findings: Findings::default(),
             counters: BTreeMap::new(),
             scraped: BTreeMap::new(),
             scrapes: Scrapes::default(),
@@ -413,14 +419,14 @@ impl VmState {
     }
 
     fn target_mut(&mut self, name: &str) -> &mut TargetState {
-        let mut name = clip(name);
+        let mut name = shown(name);
         if self.targets.len() >= KEPT_NAMES && self.target(&name).is_none() {
-            OTHER.clone_into(&mut name);
+            name = OTHER.into();
         }
         let known = self.targets.iter().position(|t| t.target == name);
         let at = known.unwrap_or_else(|| {
             self.targets.push(TargetState {
-                target: name,
+                target: name.into_owned(),
                 ..TargetState::default()
             });
             self.targets.len() - 1
@@ -489,7 +495,7 @@ impl TargetState {
     }
 }
 
-fn clip_test(test: &TestFinished) -> TestFinished {
+pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
     TestFinished {
         target: clip(&test.target),
         category: test.category.as_deref().map(clip),
@@ -501,9 +507,27 @@ fn clip_test(test: &TestFinished) -> TestFinished {
     }
 }
 
-pub(super) fn clip(text: &str) -> String {
-    match text.char_indices().nth(KEPT_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
+pub(crate) fn clip(text: &str) -> String {
+    shown(text).into_owned()
+}
+
+/// The first `chars` characters of `text`.
+pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
+    cut(text, chars).into_owned()
+}
+
+/// As much of `text` as is shown. A test's end only looks its names up, and
+/// there are many.
+fn shown(text: &str) -> Cow<'_, str> {
+    cut(text, KEPT_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> Cow<'_, str> {
+    if text.len() <= chars {
+        return text.into();
+    }
+    match text.char_indices().nth(chars) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The database itself: the one place that knows which it is, its schema, and
+//! what can be wrong with its file.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr, SqlStr};
+
+/// The kind of database.
+pub(super) type Db = sqlx::Sqlite;
+/// Its connections.
+pub(super) type Pool = sqlx::Pool<Db>;
+/// A change that is made as a whole or not at all.
+pub(super) type Transaction = sqlx::Transaction<'static, Db>;
+
+/// Every version of the schema. One that was released is never edited.
+const MIGRATIONS: [(&str, &str); 1] =
+    [("history", include_str!("../../migrations/0001_history.sql"))];
+/// How long another process' change is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+/// Connections of one process: some that read beside one that writes.
+const CONNECTIONS: u32 = 4;
+
+/// Why the history can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database file can't be opened.
+    #[error("failed to open {} ({reason})", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: sqlx::Error,
+    },
+    /// The file is of another version of this program.
+    #[error("{} has a schema that this version does not know", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Where they part.
+        source: MigrateError,
+    },
+    /// A question was not answered, or a change not made.
+    #[error("the history's database failed ({reason})")]
+    Database {
+        /// What SQLite said.
+        reason: sqlx::Error,
+    },
+    /// What the history is made from can't be read, or not be written.
+    #[error("failed to {action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A row that this program has not written.
+    #[error("the history holds {what}, which is not understood")]
+    Row {
+        /// What it holds.
+        what: String,
+    },
+    /// A note on a change could not be made a line of JSON.
+    #[error("failed to write the note as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        const REBUILD: &str = "make it anew: orchestrator history rebuild";
+        const LATER: &str = "it is made up for when the history is looked at the next time";
+        let reason = match self {
+            Self::Schema { .. } => {
+                return "use the version of orchestrator that wrote it, or make it anew: \
+                        orchestrator history rebuild";
+            }
+            Self::Row { .. } => return REBUILD,
+            Self::File { .. } => return "see that it can be read and written",
+            Self::Json(_) => return "",
+            Self::Open { reason, .. } | Self::Database { reason } => reason,
+        };
+        match result_code(reason) {
+            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => REBUILD,
+            Some(SQLITE_FULL) => "make room on its disk",
+            Some(SQLITE_READONLY | SQLITE_CANTOPEN) => "see that its folder can be written",
+            _ => LATER,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(reason: sqlx::Error) -> Self {
+        Self::Database { reason }
+    }
+}
+
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_CANTOPEN: u32 = 14;
+const SQLITE_NOTADB: u32 = 26;
+
+/// SQLite's primary result code.
+fn result_code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?;
+    let extended: u32 = code.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+/// The database at `path`, with the present schema.
+pub(super) async fn open(path: &Path) -> Result<Pool, Error> {
+    // WAL lets others read while one writes. What a power cut takes away is
+    // still in the logs, so that not every change waits for the disk.
+    let options = options()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .connect_with(options)
+        .await
+        .map_err(|reason| Error::Open {
+            path: path.to_owned(),
+            reason,
+        })?;
+    if let Err(error) = migrate(&pool).await {
+        pool.close().await;
+        return Err(error.of(path));
+    }
+    Ok(pool)
+}
+
+/// A database that goes with this process.
+pub(super) async fn in_memory() -> Result<Pool, Error> {
+    // It goes with its connection, too.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options().in_memory(true))
+        .await?;
+    let path = Path::new(":memory:");
+    migrate(&pool).await.map_err(|error| error.of(path))?;
+    Ok(pool)
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new().foreign_keys(true)
+}
+
+enum Unmigrated {
+    Failed(sqlx::Error),
+    Unknown(MigrateError),
+}
+
+impl Unmigrated {
+    fn of(self, path: &Path) -> Error {
+        let path = path.to_owned();
+        match self {
+            Self::Failed(reason) => Error::Open { path, reason },
+            Self::Unknown(source) => Error::Schema { path, source },
+        }
+    }
+}
+
+impl From<sqlx::Error> for Unmigrated {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<MigrateError> for Unmigrated {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                Self::Failed(error)
+            }
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// Bring the schema up to date: in one change, as others may be about to do the
+/// same.
+async fn migrate(pool: &Pool) -> Result<(), Unmigrated> {
+    let mut change = begin(pool).await?;
+    // What `run` does once it has a connection; a task can't wait for `run` itself.
+    migrator().run_direct(None, &mut *change, false).await?;
+    Ok(change.commit().await?)
+}
+
+fn migrator() -> Migrator {
+    let numbered = (1..).zip(MIGRATIONS);
+    let migrations = numbered.map(|(version, (name, sql))| {
+        let sql: SqlStr = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// A change that waits for those of others before it reads anything, as what it
+/// read before would be out of date then.
+pub(super) async fn begin(pool: &Pool) -> Result<Transaction, sqlx::Error> {
+    pool.begin_with("BEGIN IMMEDIATE").await
+}
+
+/// Whether SQLite finds nothing wrong in the file.
+pub(super) async fn is_sound(pool: &Pool) -> bool {
+    let said = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
+    matches!(said.fetch_one(pool).await.as_deref(), Ok("ok"))
+}
+
+/// Remove the database at `path`, with what SQLite keeps beside it.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        let file = PathBuf::from(file);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(|source| Error::File {
+                action: "remove",
+                path: file,
+                source,
+            })?,
+        }
+    }
+    Ok(())
+}
