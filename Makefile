@@ -31,6 +31,10 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: demo-panic
+demo-panic: setup dist ## show a run in which one of three embedded hosts panics
+	@scripts/demo-panic.sh
+
 .PHONY: observe
 observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
 	@scripts/observe.sh
@@ -147,6 +151,10 @@ test-demo: dist ## `make demo` gives what the README says
 .PHONY: test-nix
 test-nix: dist ## the flake, without a network: evaluated, built, run
 	@nix/test/run.sh
+
+.PHONY: prove-regressions
+prove-regressions: setup dist ## 30 real runs of one commit are quiet, a fifth slower is found in 5
+	@scripts/prove-regressions.sh
 
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics

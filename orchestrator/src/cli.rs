@@ -41,6 +41,12 @@ enum Command {
     Logs(history::cli::logs::Args),
     /// Make the database of past runs anew
     History(history::cli::rebuild::Args),
+    /// Compare two runs: their benchmarks and their tests
+    Compare(history::cli::compare::Args),
+    /// Plot a benchmark over all runs, with its changes
+    Trend(history::cli::trend::Args),
+    /// List what got slower, or say that it is known
+    Ack(history::cli::ack::Args),
     /// Write what came of a run into files: a page to look at, JSON, JUnit
     Report(report::Args),
     /// Find the changes of any series of measurements
@@ -65,6 +71,9 @@ pub fn main() -> ExitCode {
         Command::Show(args) => history::cli::show::main(&args),
         Command::Logs(args) => history::cli::logs::main(&args),
         Command::History(args) => history::cli::rebuild::main(&args),
+        Command::Compare(args) => history::cli::compare::main(&args),
+        Command::Trend(args) => history::cli::trend::main(&args),
+        Command::Ack(args) => history::cli::ack::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),

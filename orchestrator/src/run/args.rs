@@ -10,8 +10,9 @@ use crate::event::Live;
 use crate::inventory::Deploy;
 use crate::outputs;
 use crate::plan::{Overrides, Selection};
+use crate::regressions::{Judging, NoBaseline};
 use crate::run::job::Settings;
-use crate::runs::{NoRunsDir, RunsDir};
+use crate::runs::{self, NoRunsDir, RunsDir};
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,12 @@ pub struct Args {
     /// End the whole run as soon as a target failed or a VM was lost
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// What the benchmarks are compared with besides their history: a run's name, folder or log
+    #[arg(long, value_name = "auto|RUN", default_value = "auto")]
+    baseline: PathBuf,
+    /// Return 4 where a benchmark got worse: by the baseline, or by its history with auto
+    #[arg(long)]
+    fail_on_regression: bool,
     /// Where /metrics is served meanwhile; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
     pub(super) listen: SocketAddr,
@@ -121,6 +128,16 @@ impl Args {
 
     pub(super) fn resumed(&self) -> Option<&Path> {
         self.which.resume.as_deref()
+    }
+
+    /// # Errors
+    /// Where the baseline can't be read, or found.
+    pub(super) fn judging(&self) -> Result<Judging, NoBaseline> {
+        let baseline = match self.baseline.to_str() {
+            Some("auto") => None,
+            _ => Some(runs::log_path(&self.baseline, &self.driving.runs_dir()?)),
+        };
+        Judging::new(baseline, self.fail_on_regression)
     }
 
     pub(super) fn overrides(&self) -> Overrides {

@@ -21,6 +21,7 @@ mod doctor;
 mod fixture;
 mod history;
 mod lock;
+mod regressed;
 mod resume;
 mod scrape;
 mod serve;

@@ -7,6 +7,7 @@
 )]
 
 mod events;
+mod findings;
 mod html;
 mod http;
 mod metrics;

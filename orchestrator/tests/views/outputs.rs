@@ -15,7 +15,7 @@ use crate::events::{
 };
 use crate::replay::kept;
 
-fn junit(story: &Story) -> String {
+pub(crate) fn junit(story: &Story) -> String {
     let mut junit = Junit::default();
     for event in &story.events {
         junit.apply(event);

@@ -4,12 +4,18 @@
 //!
 //! - [`runs`]: many runs, from the database.
 //! - [`show`], [`logs`]: one run, from its log and its folder.
+//! - [`compare`]: two runs, from their logs.
+//! - [`trend`], [`ack`]: a benchmark over all runs, and what got slower, from the
+//!   database.
 //! - [`rebuild`]: `orchestrator history`.
 
+pub mod ack;
+pub mod compare;
 pub mod logs;
 pub mod rebuild;
 pub mod runs;
 pub mod show;
+pub mod trend;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,6 +53,13 @@ enum Error {
         path: PathBuf,
         reason: io::Error,
     },
+    #[error("no run there has measured {benchmark} as wanted; there are {known}")]
+    NoSeries { benchmark: String, known: String },
+    #[error(
+        "{change} names {}; orchestrator ack alone lists what there is",
+        if *many { "more than one open change: add /RUN" } else { "no change for the worse that stands" }
+    )]
+    NoChange { change: String, many: bool },
     #[error("failed to print")]
     Print(#[from] io::Error),
     #[error("failed to print as JSON")]
