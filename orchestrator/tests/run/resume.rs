@@ -185,10 +185,7 @@ fn a_vm_that_came_to_its_end_is_left_alone() {
         matches!(body, Body::VmFinished { .. })
     });
     let folder = run.kill();
-    lab.program(
-        "kmod-integration",
-        &include_str!("fixture/kmod-integration.sh").replace("good | live_good)", "hang)"),
-    );
+    lab.have_hang_pass();
     let ran = lab.resume(&folder, &[]);
     assert_eq!(ran.code(), 3, "{ran:#?}");
     assert_eq!(ran.end("a").0, VmOutcome::Passed);
@@ -204,10 +201,7 @@ fn an_interrupted_run_goes_on_too() {
     run.signal("INT");
     let ran = run.wait();
     assert_eq!(ran.code(), 130);
-    lab.program(
-        "kmod-integration",
-        &include_str!("fixture/kmod-integration.sh").replace("good | live_good)", "hang)"),
-    );
+    lab.have_hang_pass();
     let resumed = lab.start_resuming(ran.folder(), &[]).wait();
     assert_eq!(resumed.code(), 0, "{resumed:#?}");
 }
@@ -222,10 +216,7 @@ fn a_cut_last_line_is_written_anew() {
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"v\":1,\"seq\":").unwrap();
     drop(file);
-    lab.program(
-        "kmod-integration",
-        &include_str!("fixture/kmod-integration.sh").replace("good | live_good)", "hang)"),
-    );
+    lab.have_hang_pass();
     let ran = lab.resume(&folder, &[]);
     assert_eq!(ran.code(), 0, "{ran:#?}");
     let mut reader = Reader::open(&path).unwrap();
