@@ -31,6 +31,10 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: demo-panic
+demo-panic: setup dist ## show a run in which one of three embedded hosts panics
+	@scripts/demo-panic.sh
+
 .PHONY: observe
 observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
 	@scripts/observe.sh
@@ -161,6 +165,7 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 	$(CARGO) bench -p orchestrator --locked --bench scale
+	$(CARGO) bench -p orchestrator --locked --bench history
 	@scripts/bench-filter-tests.sh
 
 .PHONY: clean

@@ -232,6 +232,9 @@ test_lab() {
 	check "FREEBSD_HOST: one VM, elsewhere" matched 1 "\"address\": \"root@$third:22\""
 	check "FREEBSD_HOST: its tests passed" matched 3 '"passed": 12,'
 
+	type_line "INTEGRATION_TARGET=unit $(with 'nix run .#integration-test-freebsd144' "$any_port")"
+	check "INTEGRATION_TARGET: another target" matched 1 '^ freebsd144 +passed +[1-9][0-9]+ +0 +0 '
+
 	type_line "$(with 'nix run .#integration-test-freebsd143 -- Z' "$any_port")"
 	check "a category that there is not: exit status 3" ended 3
 	check "and the test binary's words" grep -q "unknown category 'Z'" "$out"

@@ -31,3 +31,4 @@ pub mod scrape;
 pub mod serve;
 pub mod ssh;
 mod tell;
+mod trends;

@@ -79,7 +79,11 @@ fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<E
     if args.metrics {
         print(out, &metrics.render())?;
     } else {
-        state.read(|state| args.outputs.write(state, &read.path, out, notes))?;
+        state.read(|state| {
+            let trends = args.outputs.files.trends_now(state, &read.path)?;
+            let outputs = &args.outputs;
+            outputs.write(state, &read.path, &trends, out, notes)
+        })?;
     }
     read.end(notes)?;
     Ok(state.read(RunState::exit_status))

@@ -47,7 +47,8 @@ fn report(
         if let Some(path) = &args.json {
             write_json(state, path, out)?;
         }
-        args.files.write(state, &read.path)
+        let trends = args.files.trends_now(state, &read.path)?;
+        args.files.write(state, &read.path, &trends)
     })?;
     read.end(notes)?;
     Ok(ExitStatus::Success)

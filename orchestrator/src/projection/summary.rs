@@ -350,8 +350,8 @@ pub(super) fn how_and_where(vms: &[&VmState]) -> String {
     format!("{}{place}", how_it_stands(first))
 }
 
-/// What the VMs' programs said last, beyond the cause; nothing where the run
-/// was ended from here.
+/// What the VMs' kernels said of their crash, else their programs last and
+/// beyond the cause; nothing where the run was ended from here.
 fn last_words(vms: &[&VmState]) -> Vec<String> {
     let mut said: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
     for vm in vms {
@@ -360,9 +360,12 @@ fn last_words(vms: &[&VmState]) -> Vec<String> {
             .is_some_and(|end| end.outcome == VmOutcome::Cancelled);
         let known = cause(vm).map(|cause| cause.what.as_str());
         let words = vm.last_lines.iter().map(String::as_str);
-        let words: Vec<&str> = words
-            .filter(|line| !cancelled && !line.is_empty() && Some(*line) != known)
-            .collect();
+        let words: Vec<&str> = match &vm.crash[..] {
+            [] => words
+                .filter(|line| !cancelled && !line.is_empty() && Some(*line) != known)
+                .collect(),
+            crash => crash.iter().map(String::as_str).collect(),
+        };
         match said.iter_mut().find(|(other, _)| *other == words) {
             Some((_, vms)) => vms.push(vm.name()),
             None => said.push((words, vec![vm.name()])),
@@ -371,14 +374,14 @@ fn last_words(vms: &[&VmState]) -> Vec<String> {
             break;
         }
     }
-    let alone = said.len() == 1;
+    let (alone, first) = (said.len() == 1, vms[0]);
     said.iter()
         .take(NAMED_VMS)
         .flat_map(|(words, vms)| {
-            let key = if alone {
-                "it said".to_owned()
-            } else {
-                names(vms)
+            let key = match (alone, &vms[..]) {
+                (true, _) if !first.crash.is_empty() => "console".to_owned(),
+                (true, _) => "it said".to_owned(),
+                (false, vms) => names(vms),
             };
             let keys = std::iter::once(key).chain(std::iter::repeat(String::new()));
             words

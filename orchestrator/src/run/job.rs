@@ -87,8 +87,8 @@ impl Job {
         }
     }
 
-    /// Drive it to its end, which `fold` sees, and record it in the history. The first interrupt has it clean
-    /// up and end, the second ends it at once.
+    /// Drive it to its end, which `fold` sees, and record it in the history. The
+    /// first interrupt has it clean up and end, the second ends it at once.
     ///
     /// # Errors
     /// When it can't begin, or its log can't be written to its end.

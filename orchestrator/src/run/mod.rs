@@ -208,12 +208,11 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     if let Err(error @ job::Error::ControlDir(_)) = logged {
         return Err(error.into());
     }
-    let (status, shown) = state.read(|state| {
-        let shown = args
-            .outputs
-            .write(state, &log, &mut io::stdout(), &mut io::stderr());
-        (state.exit_status(), shown)
-    });
+    let state = state.read(Clone::clone);
+    let trends = args.outputs.files.trends(&state, &log).await;
+    let status = state.exit_status();
+    let (out, beside) = (&mut io::stdout(), &mut io::stderr());
+    let shown = args.outputs.write(&state, &log, &trends, out, beside);
     tell::note(format_args!(
         "events in {}, exit status {}",
         log.display(),

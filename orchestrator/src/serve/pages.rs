@@ -10,17 +10,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::api::Api;
 use super::clockwork::Clockwork;
 use super::past;
 use super::service::{Service, Standing};
+use crate::event_log;
 use crate::history::{History, RunFilter, RunLine};
 use crate::projection::html::overview::{Listed, Overview};
-use crate::projection::html::{POLICY, notice};
+use crate::projection::html::{self, POLICY, notice};
 use crate::projection::state::Tally;
 use crate::runs;
 use crate::tell;
+use crate::trends;
 
 /// Runs that are listed.
 const LISTED_MAX: u32 = 50;
@@ -83,13 +86,7 @@ async fn run(State(pages): State<Pages>, Path(run): Path<String>) -> Response {
     let Ok(_turn) = pages.turns.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let service = Arc::clone(&pages.service);
-    let page = tokio::task::spawn_blocking(move || {
-        runs::is_run(&run)
-            .then(|| past::page(&service.runs_dir, &run))
-            .flatten()
-    });
-    match page.await {
+    match pages.of_run(run).await {
         Ok(Some(page)) => answer(StatusCode::OK, page),
         Ok(None) => answer(
             StatusCode::NOT_FOUND,
@@ -103,6 +100,22 @@ async fn run(State(pages): State<Pages>, Path(run): Path<String>) -> Response {
 }
 
 impl Pages {
+    /// `None` where there is nothing to tell of it.
+    async fn of_run(&self, run: String) -> Result<Option<String>, JoinError> {
+        if !runs::is_run(&run) {
+            return Ok(None);
+        }
+        let log = self.service.runs_dir.join(&run).join(event_log::FILE_NAME);
+        let service = Arc::clone(&self.service);
+        let read = spawn_blocking(move || past::in_full(&service.runs_dir, &run));
+        let Some((state, details)) = read.await? else {
+            return Ok(None);
+        };
+        let trends = trends::of_run(&log, &state).await;
+        let page = spawn_blocking(move || html::run::page(&state, &details, &trends));
+        Ok(Some(page.await?))
+    }
+
     /// What comes next, soonest first.
     fn due(&self) -> Vec<(jiff::Timestamp, String)> {
         let clockwork = self

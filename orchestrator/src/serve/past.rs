@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
-use crate::projection::{Details, Fleet, Fold, Projection, StateHandle, html};
+use crate::projection::{Details, Fleet, Fold, Projection, StateHandle};
 use crate::runs;
 
 /// Runs that are looked at, the newest first.
@@ -24,19 +24,15 @@ pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
     state.read(|state| state.head.is_some()).then_some(state)
 }
 
-/// All that is told of `run`, as a page; `None` where its log says
-/// nothing.
-pub(super) fn page(runs_dir: &Path, run: &str) -> Option<String> {
+/// All that the log of `run` says; `None` where that is nothing.
+pub(super) fn in_full(runs_dir: &Path, run: &str) -> Option<(RunState, Details)> {
     let mut state = RunState::default();
     let mut details = Details::default();
     each_event(runs_dir, run, |event| {
         state.apply(event);
         details.apply(event);
     })?;
-    state
-        .head
-        .is_some()
-        .then(|| html::run::page(&state, &details, &[]))
+    state.head.is_some().then_some((state, details))
 }
 
 /// `None` where there is no log.

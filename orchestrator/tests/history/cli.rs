@@ -22,19 +22,24 @@ struct Said {
     status: i32,
 }
 
-/// Run the program on the runs in `folder`, in a namespace where that can't be
-/// written if it is `frozen`.
-fn run(folder: &Path, args: &[&str], frozen: bool) -> Said {
-    let program = env!("CARGO_BIN_EXE_orchestrator");
-    let mut command = if frozen {
-        let freeze = "mount --bind -o ro \"$1\" \"$1\" && shift && exec \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", freeze, "sh"]);
-        command.arg(folder).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
+/// Makes the folder `$1` one that can't be written.
+const READ_ONLY: &str = "mount --bind -o ro \"$1\" \"$1\"";
+/// Makes it one with hardly any room.
+const FULL: &str = "cp -R \"$1\" \"$1.copy\" && mount -t tmpfs -o size=100k none \"$1\" \
+                    && mv \"$1.copy\"/* \"$1\" && rmdir \"$1.copy\"";
+
+/// Run the program on the runs in `folder`, in a namespace of its own where the
+/// folder was made `worse`.
+fn run_worse(worse: &str, folder: &Path, args: &[&str]) -> Said {
+    let script = format!("{worse} && shift && exec \"$@\"");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh"]);
+    command.arg(folder).arg(env!("CARGO_BIN_EXE_orchestrator"));
+    said(command, folder, args)
+}
+
+/// What `command` says with the arguments of the program.
+fn said(mut command: Command, folder: &Path, args: &[&str]) -> Said {
     let output = command
         .args(args)
         .arg("--runs-dir")
@@ -48,8 +53,13 @@ fn run(folder: &Path, args: &[&str], frozen: bool) -> Said {
     }
 }
 
+fn run(folder: &Path, args: &[&str]) -> Said {
+    let command = Command::new(env!("CARGO_BIN_EXE_orchestrator"));
+    said(command, folder, args)
+}
+
 fn orchestrator(folder: &Folder, args: &[&str]) -> Said {
-    run(folder.path(), args, false)
+    run(folder.path(), args)
 }
 
 /// What is printed where nothing went wrong.
@@ -178,7 +188,7 @@ fn what_a_vm_left_is_listed_and_printed() {
 fn a_folder_that_cannot_be_written_is_read() {
     let folder = three_runs();
     let plain = printed(&folder, &["runs"]);
-    let said = run(folder.path(), &["runs"], true);
+    let said = run_worse(READ_ONLY, folder.path(), &["runs"]);
     assert_eq!(
         (said.out, said.status),
         (plain.clone(), 0),
@@ -188,13 +198,22 @@ fn a_folder_that_cannot_be_written_is_read() {
     // Now without a database, and with one that lacks a run.
     fs::remove_file(folder.database()).unwrap();
     for _ in 0..2 {
-        let said = run(folder.path(), &["runs"], true);
+        let said = run_worse(READ_ONLY, folder.path(), &["runs"]);
         assert_eq!((said.out, said.status), (plain.clone(), 0));
         let advice = "see that its folder can be written; the logs are read instead\n";
         assert!(said.notes.ends_with(advice), "{}", said.notes);
         printed(&folder, &["runs"]);
         folder.keep(SECOND, &(good_run().lines() + "garbage\n"));
     }
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_from_an_answer() {
+    let folder = three_runs();
+    let said = run_worse(FULL, folder.path(), &["runs"]);
+    let advice = "make room on its disk; the logs are read instead\n";
+    assert!(said.notes.ends_with(advice), "{}", said.notes);
+    assert_eq!((said.out, said.status), (printed(&folder, &["runs"]), 0));
 }
 
 #[test]
@@ -222,7 +241,7 @@ fn processes_that_begin_at_once_make_one_database() {
                     0 => &["history", "rebuild"],
                     _ => &["runs", "--json"],
                 };
-                std::thread::spawn(move || run(&path, args, false))
+                std::thread::spawn(move || run(&path, args))
             })
             .collect();
         let all: Vec<Said> = all.into_iter().map(|one| one.join().unwrap()).collect();

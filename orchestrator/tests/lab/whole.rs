@@ -455,6 +455,7 @@ fn broken_daemon(scratch: &Path) -> PathBuf {
                 "kmod",
                 "vm-bin",
                 "orchestrator",
+                "metric-table",
                 "regression",
             ]
             .map(|part| repository().join(part)),

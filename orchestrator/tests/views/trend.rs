@@ -6,6 +6,7 @@ use std::process::Command;
 use jiff::{SignedDuration, Timestamp};
 use orchestrator::projection::html::run::page;
 use orchestrator::projection::html::trend::{Change, Point, Trend};
+use orchestrator::projection::text::Tone;
 use protocol::event::Better;
 use scraper::Html;
 
@@ -30,9 +31,8 @@ fn trend() -> Trend {
             .collect(),
         changes: vec![Change {
             at: 2,
-            ratio: 0.25,
-            p: 1.5e-6,
-            state: "confirmed".into(),
+            standing: (Tone::Bad, "confirmed"),
+            said: "+25.0 % since run2".into(),
         }],
     }
 }
@@ -64,18 +64,26 @@ fn a_trend_is_a_plot_with_words_and_its_changes() {
     assert_eq!(one("#trends .change").attr("class"), Some("change bad"));
     assert_eq!(
         words(&page, "#trends li"),
-        ["▲ +25.0 %, worse since run run2, confirmed (p 1.5e-6)"]
+        ["✗ confirmed: +25.0 % since run2"]
     );
     assert_eq!(words(&page, "#trends tbody th").len(), 5);
 }
 
 #[test]
-fn more_is_better_where_it_is() {
-    let page = document_of_trend(Trend {
+fn the_direction_and_an_improvement_are_told_in_words_and_colour() {
+    let mut trend = Trend {
         better: Better::Higher,
         ..trend()
-    });
-    assert_eq!(words(&page, "#trends li .good"), ["▲ +25.0 %, better"]);
+    };
+    trend.changes[0].standing = (Tone::Good, "improved");
+    let page = document_of_trend(trend);
+    assert_eq!(
+        words(&page, "#trends figcaption .quiet"),
+        ["freebsd150, higher is better"]
+    );
+    assert_eq!(words(&page, "#trends li .good"), ["✓ improved"]);
+    let changes = all(page.root_element(), "#trends .change.good");
+    assert_eq!(changes.len(), 1);
 }
 
 #[test]
@@ -84,14 +92,14 @@ fn a_long_trend_shows_its_last_points_and_their_changes() {
     let first = trend.points[0].clone();
     trend.points = vec![first; 700];
     let change = trend.changes[0].clone();
-    trend.changes.push(Change { at: 450, ..change });
+    trend.changes.push(Change { at: 600, ..change });
     let page = document_of_trend(trend);
-    assert_eq!(words(&page, "#trends tbody th").len(), 500);
+    assert_eq!(words(&page, "#trends tbody th").len(), 200);
     assert_eq!(words(&page, "#trends li").len(), 1);
     let x = all(page.root_element(), "#trends .change")[0]
         .attr("d")
         .unwrap();
-    // Between points 249 and 250 of 499.
+    // Between points 99 and 100 of 199.
     assert_eq!(x, "M500.0 0v200");
 }
 

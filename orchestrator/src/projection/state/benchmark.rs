@@ -30,17 +30,16 @@ pub struct BenchmarkState {
 impl BenchmarkState {
     /// `None` without a sample.
     pub(crate) fn of(benchmark: &Benchmark) -> Option<Self> {
-        let mut samples = benchmark.samples.clone();
-        samples.sort_by(f64::total_cmp);
+        let [lower, median, upper] = quartiles(&benchmark.samples)?;
         Some(Self {
             name: clip(&benchmark.name),
             workload: clip(&benchmark.workload),
             connections: benchmark.connections,
             unit: clip(&benchmark.unit),
             better: benchmark.better,
-            samples: samples.len(),
-            median: quantile(&samples, 0.5)?,
-            quartiles: [quantile(&samples, 0.25)?, quantile(&samples, 0.75)?],
+            samples: benchmark.samples.len(),
+            median,
+            quartiles: [lower, upper],
         })
     }
 
@@ -79,6 +78,18 @@ impl BenchmarkState {
             (upper - lower) / 2.0 / self.median.abs()
         }
     }
+}
+
+/// The values below which a quarter, half and three quarters of `samples` are;
+/// `None` without a sample.
+pub(crate) fn quartiles(samples: &[f64]) -> Option<[f64; 3]> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some([
+        quantile(&sorted, 0.25)?,
+        quantile(&sorted, 0.5)?,
+        quantile(&sorted, 0.75)?,
+    ])
 }
 
 /// The value below which the part `p` of `sorted` is, between two samples in
