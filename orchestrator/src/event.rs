@@ -33,6 +33,14 @@ pub struct Event {
     pub body: Body,
 }
 
+/// The time, as precise as a log has it: who is shown an event sees what a
+/// reader of the log will.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
 /// What happened; `type` in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -505,7 +505,13 @@ impl Story {
     }
 
     /// Five samples around a median.
-    fn measure(&mut self, vm: &str, workload: &str, unit: &str, median: f64) -> &mut Self {
+    pub(crate) fn measure(
+        &mut self,
+        vm: &str,
+        workload: &str,
+        unit: &str,
+        median: f64,
+    ) -> &mut Self {
         let measured = Benchmark {
             target: "bench".into(),
             name: "parse".into(),
