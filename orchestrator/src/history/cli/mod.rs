@@ -125,9 +125,9 @@ fn read(log: &Path) -> Result<RunRecord, Error> {
         path: log.to_owned(),
         reason,
     })?;
-    if let Some(trouble) = &record.trouble {
+    if let Some(trouble) = record.trouble() {
         tell::note(format_args!(
-            "note: {}: {trouble}; what stands before is shown",
+            "note: {}: {trouble}; the rest is shown",
             log.display()
         ));
     }
