@@ -7,7 +7,7 @@ use regression::{Change, Suspicion};
 use serde::Serialize;
 
 use super::series::Series;
-use crate::projection::text::percent;
+use crate::projection::text::{percent, probability};
 
 /// What was found, by the names of the points.
 #[derive(Debug, Serialize)]
@@ -87,7 +87,7 @@ impl Verdict {
         for change in &self.changes {
             writeln!(
                 out,
-                "  at {}: {}, {} ± {} over {} points, then {} ± {} over {} (p {:.1e})",
+                "  at {}: {}, {} ± {} over {} points, then {} ± {} over {} ({})",
                 change.time,
                 change.ratio.map_or("from 0".to_owned(), percent),
                 short(change.before.mean),
@@ -96,7 +96,7 @@ impl Verdict {
                 short(change.after.mean),
                 short(change.after.deviation),
                 change.after.points,
-                change.p,
+                probability(change.p),
             )?;
         }
         if let Some(suspect) = &self.suspect {

@@ -7,7 +7,7 @@ use regression::Standing;
 
 use super::benchmarks::{amount, name};
 use super::state::RunState;
-use super::text::{Paint, Tone, percent, printable};
+use super::text::{Paint, Tone, percent, printable, probability};
 use crate::event::{
     Compared, Judged, Level, Quantity, SeriesChange, SeriesState, Suspicion, Verdict,
 };
@@ -193,14 +193,14 @@ pub(crate) fn change_line(quantity: &Quantity, change: &SeriesChange) -> String 
         format!("{} ± {spread:.1} %", amount(level.mean, &quantity.unit))
     };
     format!(
-        "{} since {}, {} over {} runs, then {} over {} (p {:.1e})",
+        "{} since {}, {} over {} runs, then {} over {} ({})",
         percent(change.ratio),
         change.run,
         level(&change.before),
         change.before.runs,
         level(&change.after),
         change.after.runs,
-        change.p,
+        probability(change.p),
     )
 }
 

@@ -143,6 +143,17 @@ pub fn percent(ratio: f64) -> String {
     format!("{:+.1} %", ratio * 100.0)
 }
 
+/// How probable a difference is where nothing changed: `p 2.9e-23`.
+#[must_use]
+pub fn probability(p: f64) -> String {
+    // Values that do not vary differ for certain.
+    if p < 1e-99 {
+        "p < 1e-99".to_owned()
+    } else {
+        format!("p {p:.1e}")
+    }
+}
+
 /// `1 test`, `2 tests`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {

@@ -2,7 +2,8 @@
 //! Words.
 
 use orchestrator::projection::text::{
-    ColorChoice, Paint, Room, Tone, count, fold, key_line, printable, seconds, whole_seconds,
+    ColorChoice, Paint, Room, Tone, count, fold, key_line, printable, probability, seconds,
+    whole_seconds,
 };
 
 #[test]
@@ -20,6 +21,12 @@ fn durations_are_short() {
     assert_eq!(whole_seconds(59), "59s");
     assert_eq!(seconds(-1.0), "0s");
     assert_eq!(seconds(f64::NAN), "0s");
+}
+
+#[test]
+fn what_is_certain_has_a_probability_that_is_read_easily() {
+    let shown = [0.0, 1e-100, 2.94e-23, 0.5].map(probability);
+    assert_eq!(shown, ["p < 1e-99", "p < 1e-99", "p 2.9e-23", "p 5.0e-1"]);
 }
 
 #[test]
