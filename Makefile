@@ -31,6 +31,10 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: demo-panic
+demo-panic: setup dist ## show a run in which one of three embedded hosts panics
+	@scripts/demo-panic.sh
+
 .PHONY: observe
 observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
 	@scripts/observe.sh

@@ -16,6 +16,7 @@ use crate::projection::html::trend::Trend;
 use crate::projection::junit::Junit;
 use crate::projection::state::RunState;
 use crate::projection::summary::{self, Look};
+use crate::projection::text;
 use crate::projection::text::ColorChoice;
 use crate::projection::{Details, Projection, github, html, result};
 use crate::trends;
@@ -120,7 +121,7 @@ impl Outputs {
             print(beside, &annotations)?;
         } else {
             let summary = summary::render(state, Look::of_stdout(self.color));
-            print(out, &(annotations + &summary))?;
+            print(out, &(annotations + &text::fold_for_stdout(summary)))?;
         }
         self.files.write(log, trends)
     }

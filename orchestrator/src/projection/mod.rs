@@ -6,7 +6,8 @@
 //! events into one [`RunState`] and lets the views look at it.
 //!
 //! - [`state`]: the fold itself, and the exit status.
-//! - [`terminal`], [`plain`]: progress, with bars or line by line.
+//! - [`terminal`], [`plain`]: progress, with bars or line by line; [`echo`]:
+//!   what is typed meanwhile.
 //! - [`summary`]: the last word on a run.
 //! - [`metrics`]: the Prometheus exposition.
 //! - [`junit`], [`result`], [`github`]: the last word for other programs.
@@ -15,6 +16,7 @@
 
 pub(crate) mod benchmarks;
 mod details;
+pub mod echo;
 pub(crate) mod findings;
 mod fleet;
 pub mod github;

@@ -18,6 +18,9 @@ use crate::scrape::series;
 pub const KEPT_TESTS: usize = 100;
 /// Last lines that a VM's programs wrote.
 pub const KEPT_LINES: usize = 5;
+/// Lines of a kernel's that are kept of its crash: with the trap's registers,
+/// where in the stack it was.
+const QUOTED_LINES: usize = 24;
 /// Characters of a text from a VM.
 const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
@@ -61,6 +64,8 @@ pub struct VmState {
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
+    /// What its kernel printed of its last crash; [`QUOTED_LINES`] of it.
+    pub crash: Vec<String>,
 }
 
 /// The scrapes of one VM's exporter.
@@ -219,6 +224,7 @@ impl VmState {
             scrapes: Scrapes::default(),
             console: BTreeMap::new(),
             last_lines: VecDeque::new(),
+            crash: Vec::new(),
         }
     }
 
@@ -226,6 +232,26 @@ impl VmState {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.planned.name
+    }
+
+    /// Whether the inventory expects `test` to fail on it.
+    #[must_use]
+    pub fn expects(&self, test: &TestFinished) -> bool {
+        let name = format!("{}/{}", test.target, test.id);
+        self.planned.expected_failures.contains(&name)
+    }
+
+    /// Whether it passed because there was nothing to fail: every test was
+    /// skipped.
+    #[must_use]
+    pub fn has_only_skipped(&self) -> bool {
+        let Tally {
+            passed,
+            failed,
+            skipped,
+        } = self.tally();
+        let outcome = self.end().map(|end| end.outcome);
+        outcome == Some(VmOutcome::Passed) && passed + failed == 0 && skipped > 0
     }
 
     /// Its tests over all targets.
@@ -288,6 +314,7 @@ impl VmState {
         self.stages.clear();
         self.failure = None;
         self.last_lines.clear();
+        self.crash.clear();
     }
 
     pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
@@ -449,6 +476,9 @@ impl VmState {
         *number = number.saturating_add(1);
         for line in lines.iter().take(KEPT_LINES) {
             self.keep_line(line);
+        }
+        if kind.is_crash() {
+            self.crash = lines.iter().take(QUOTED_LINES).map(|l| clip(l)).collect();
         }
     }
 
