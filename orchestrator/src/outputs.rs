@@ -123,7 +123,7 @@ impl Outputs {
             let summary = summary::render(state, Look::of_stdout(self.color));
             print(out, &(annotations + &text::fold_for_stdout(summary)))?;
         }
-        self.files.write(state, log, trends)
+        self.files.write(log, trends)
     }
 }
 
@@ -164,17 +164,12 @@ impl Files {
         Ok(runtime.block_on(self.trends(state, log)))
     }
 
-    /// Write them for the run that `state` is of, whose log is at `log`, which
-    /// may break off, and whose page shows `trends`.
+    /// Write them for the run whose log is at `log`, which may break off, and
+    /// whose page shows `trends`.
     ///
     /// # Errors
     /// The first that failed.
-    pub(crate) fn write(
-        &self,
-        state: &RunState,
-        log: &Path,
-        trends: &[Trend],
-    ) -> Result<(), Error> {
+    pub(crate) fn write(&self, log: &Path, trends: &[Trend]) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
         }
@@ -191,7 +186,7 @@ impl Files {
         for (option, path) in self.named() {
             let text = match option {
                 JUNIT => junit.render()?,
-                _ => html::run::page(state, &details, trends),
+                _ => html::run::page(&details, trends),
             };
             fs::write(path, text).map_err(could_not_write(option, path))?;
         }

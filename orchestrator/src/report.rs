@@ -48,7 +48,7 @@ fn report(
             write_json(state, path, out)?;
         }
         let trends = args.files.trends_now(state, &read.path)?;
-        args.files.write(state, &read.path, &trends)
+        args.files.write(&read.path, &trends)
     })?;
     read.end(notes)?;
     Ok(ExitStatus::Success)

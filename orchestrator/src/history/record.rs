@@ -179,6 +179,12 @@ impl RunRecord {
 }
 
 impl Attempts {
+    /// What its test binary said of itself and the machine, the last time.
+    #[must_use]
+    pub fn hello(&self) -> Option<&Hello> {
+        self.hello.as_ref()
+    }
+
     /// Whether the `at`th attempt at a target is the one that stands: no later
     /// one took its place, and the run was not resumed without it.
     #[must_use]

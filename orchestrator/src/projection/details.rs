@@ -1,92 +1,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a report tells of a run beyond its state: every attempt at its stages
-//! and at the tests that did not pass at once, samples, consoles, last words.
+//! What a page tells of a run beyond its state: every attempt that led there,
+//! and what was written meanwhile.
 //!
 //! It is made from the whole log, since the state of a run holds none of it.
-//! What exceeds a limit is left to the log.
+//! Of what was written, only the last lines are kept.
 
 use std::collections::{HashMap, VecDeque};
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 use jiff::Timestamp;
-use protocol::event::{Benchmark, Hello, Level, TestFinished};
+use protocol::Outcome;
+use protocol::event::{Hello, Level, TestFinished};
 
 use super::Projection;
-use super::state::{BenchmarkState, KEPT_TESTS, clip_to};
-use crate::event::{Body, Cause, ConsoleKind, Event, Stage};
+use super::state::{BenchmarkState, KEPT_TESTS, RunState, clip_to};
+use crate::event::{Body, ConsoleKind, Event};
+use crate::history::RunRecord;
+use crate::history::record::{Attempts, StageAttempt};
 
-/// Attempts at stages of one VM.
-const KEPT_SPANS: usize = 200;
-/// Attempts at one test.
-const KEPT_ATTEMPTS: usize = 20;
-/// Samples of one benchmark.
-const KEPT_SAMPLES: usize = 200;
-/// Benchmarks of one VM.
-const KEPT_BENCHMARKS: usize = 512;
 /// Last lines of a VM, and of those the ones that came during a test.
 const KEPT_LINES: usize = 40;
 /// What a VM's console reported, and lines of each.
 const KEPT_REPORTS: usize = 10;
 /// Characters of a line.
 const KEPT_CHARS: usize = 300;
-/// Characters of what a test says of its failure.
-const KEPT_MESSAGE_CHARS: usize = 4000;
 
 /// Gathered event by event.
 #[derive(Debug, Default)]
 pub struct Details {
-    vms: HashMap<String, VmDetails>,
+    record: RunRecord,
+    written: HashMap<String, Written>,
 }
 
-/// Of one VM.
+/// What was written on one VM.
 #[derive(Debug, Default)]
-pub(super) struct VmDetails {
-    /// What its test binary said of itself and the machine, the last time.
-    pub(super) hello: Option<Hello>,
-    /// Every attempt at a stage that ended.
-    pub(super) spans: Vec<Span>,
-    /// Every attempt at tests that did not pass at once, by target and id.
-    tests: IndexMap<(String, String), Vec<Attempt>>,
-    measured: Vec<Measured>,
-    /// What its console reported.
-    pub(super) reports: Vec<Report>,
-    /// The last lines that its programs wrote.
-    pub(super) lines: VecDeque<Line>,
-    /// Those since the last test ended.
+struct Written {
+    reports: Vec<Report>,
+    lines: VecDeque<Line>,
+    /// Lines since the last test ended.
     meanwhile: VecDeque<String>,
-    /// How often each target was begun.
-    begun: HashMap<String, u32>,
-    under_way: Option<Timestamp>,
-}
-
-/// One attempt at a stage.
-#[derive(Debug)]
-pub(super) struct Span {
-    pub(super) stage: Stage,
-    pub(super) attempt: u32,
-    /// When it began.
-    pub(super) started: Timestamp,
-    /// Wall time, seconds.
-    pub(super) duration_s: f64,
-    /// Why it failed, where it did.
-    pub(super) cause: Option<Cause>,
-}
-
-/// One attempt at a test.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    /// Which attempt at its target, counted from 1.
-    pub(super) number: u32,
-    pub(super) test: TestFinished,
-    /// What the VM's programs wrote since the test before ended.
-    pub(super) meanwhile: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Measured {
-    target: String,
-    benchmark: BenchmarkState,
-    samples: Vec<f64>,
+    /// Lines during tests that did not pass, by target, attempt and id.
+    of_tests: HashMap<(String, u32, String), Vec<String>>,
 }
 
 /// What a console reported.
@@ -104,35 +58,40 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
+/// Of one VM.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VmDetails<'a> {
+    attempts: &'a Attempts,
+    written: Option<&'a Written>,
+}
+
+/// One attempt at a test.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    /// Which attempt at its target, counted from 1.
+    pub(super) number: u32,
+    pub(super) test: &'a TestFinished,
+    /// What the VM's programs wrote since the test before ended.
+    pub(super) meanwhile: &'a [String],
+}
+
 impl Projection for Details {
     fn apply(&mut self, event: &Event) {
+        self.record.apply(event);
         let time = event.time;
         match &event.body {
-            Body::StageStarted { vm, .. } => self.vm_mut(vm).under_way = Some(time),
-            Body::StageFinished {
-                vm,
-                stage,
-                attempt,
-                duration_s,
-                cause,
-                ..
-            } => {
-                let vm = self.vm_mut(vm);
-                let started = vm.under_way.take().unwrap_or(time);
-                if vm.spans.len() < KEPT_SPANS {
-                    vm.spans.push(Span {
-                        stage: *stage,
-                        attempt: *attempt,
-                        started,
-                        duration_s: *duration_s,
-                        cause: cause.clone(),
-                    });
-                }
-            }
-            Body::Harness { vm, event, .. } => self.vm_mut(vm).harness(time, &event.body),
-            Body::Output { vm, line, .. } => self.vm_mut(vm).line(time, line),
+            Body::Harness { vm, event, .. } => match &event.body {
+                protocol::Body::TargetStarted { .. } => self.written(vm).meanwhile.clear(),
+                protocol::Body::TestFinished(test) => self.test(vm, test),
+                protocol::Body::Log {
+                    level: Level::Warn | Level::Error,
+                    message,
+                } => self.written(vm).line(time, message),
+                _ => {}
+            },
+            Body::Output { vm, line, .. } => self.written(vm).line(time, line),
             Body::Console { vm, kind, lines } => {
-                let reports = &mut self.vm_mut(vm).reports;
+                let reports = &mut self.written(vm).reports;
                 if reports.len() < KEPT_REPORTS {
                     let kept = lines.iter().take(KEPT_LINES);
                     reports.push(Report {
@@ -148,110 +107,53 @@ impl Projection for Details {
 }
 
 impl Details {
+    /// What is known of the run after the last event.
+    #[must_use]
+    pub fn state(&self) -> &RunState {
+        &self.record.state
+    }
+
     /// Of the VM of that name; absent where nothing was done on it.
-    pub(super) fn vm(&self, name: &str) -> Option<&VmDetails> {
-        self.vms.get(name)
-    }
-
-    fn vm_mut(&mut self, name: &str) -> &mut VmDetails {
-        self.vms.entry(name.to_owned()).or_default()
-    }
-}
-
-impl VmDetails {
-    /// All attempts at a test, from the first that did not pass.
-    pub(super) fn attempts(&self, target: &str, id: &str) -> &[Attempt] {
-        let key = (target.to_owned(), id.to_owned());
-        self.tests.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// Tests that failed, and passed in their last attempt.
-    pub(super) fn flaky(&self) -> impl Iterator<Item = &[Attempt]> {
-        let is_flaky = |attempts: &&Vec<Attempt>| {
-            let failed = |at: &Attempt| at.test.outcome == protocol::Outcome::Failed;
-            let last = attempts.last();
-            attempts.iter().any(failed)
-                && last.is_some_and(|at| at.test.outcome == protocol::Outcome::Passed)
-        };
-        self.tests.values().filter(is_flaky).map(Vec::as_slice)
-    }
-
-    /// The samples of a benchmark of a target, in their order.
-    pub(super) fn samples(&self, target: &str, benchmark: &BenchmarkState) -> &[f64] {
-        let found = self.find(target, benchmark);
-        found.map_or(&[], |at| &self.measured[at].samples)
-    }
-
-    fn find(&self, target: &str, benchmark: &BenchmarkState) -> Option<usize> {
-        self.measured.iter().position(|measured| {
-            measured.target == target && measured.benchmark.is_same_series(benchmark)
+    pub(super) fn vm(&self, name: &str) -> Option<VmDetails<'_>> {
+        Some(VmDetails {
+            attempts: self.record.attempts(name)?,
+            written: self.written.get(name),
         })
     }
 
-    fn harness(&mut self, time: Timestamp, body: &protocol::Body) {
-        match body {
-            protocol::Body::Hello(hello) => self.hello = Some(hello.clone()),
-            protocol::Body::TargetStarted { target, .. } => {
-                *self.begun.entry(clip_to(target, KEPT_CHARS)).or_default() += 1;
-                self.meanwhile.clear();
-            }
-            protocol::Body::TestFinished(test) => self.test(test),
-            protocol::Body::Benchmark(benchmark) => self.measured(benchmark),
-            protocol::Body::Log {
-                level: Level::Warn | Level::Error,
-                message,
-            } => self.line(time, message),
-            _ => {}
-        }
+    fn written(&mut self, vm: &str) -> &mut Written {
+        self.written.entry(vm.to_owned()).or_default()
     }
 
-    /// A test that passes at once is of no interest here, and nearly all do.
-    fn test(&mut self, test: &TestFinished) {
-        let meanwhile = std::mem::take(&mut self.meanwhile).into();
-        let passed = test.outcome == protocol::Outcome::Passed;
-        if passed && self.tests.is_empty() {
-            return;
-        }
-        let number = self.begun.get(&test.target).copied().unwrap_or(1);
-        let key = (test.target.clone(), test.id.clone());
-        let is_new = !self.tests.contains_key(&key);
-        if is_new && (passed || self.tests.len() >= 2 * KEPT_TESTS) {
-            return;
-        }
-        let attempts = self.tests.entry(key).or_default();
-        if attempts.len() < KEPT_ATTEMPTS {
-            let message = test.message.as_deref();
-            attempts.push(Attempt {
-                number,
-                test: TestFinished {
-                    message: message.map(|text| clip_to(text, KEPT_MESSAGE_CHARS)),
-                    ..test.clone()
-                },
-                meanwhile,
-            });
+    /// What was written during a test that passes is of no interest, and nearly
+    /// all do.
+    fn test(&mut self, vm: &str, test: &TestFinished) {
+        let number = self.record.attempts(vm).and_then(|attempts| {
+            let mut targets = attempts.targets.iter().rev();
+            let target = targets.find(|attempt| attempt.target == test.target)?;
+            Some(target.attempt)
+        });
+        let written = self.written(vm);
+        let lines = std::mem::take(&mut written.meanwhile);
+        let has_room = written.of_tests.len() < 2 * KEPT_TESTS;
+        let is_told = has_room && test.outcome != Outcome::Passed && !lines.is_empty();
+        if let Some(number) = number.filter(|_| is_told) {
+            let key = (test.target.clone(), number, test.id.clone());
+            written.of_tests.insert(key, lines.into());
         }
     }
+}
 
-    fn measured(&mut self, said: &Benchmark) {
-        let Some(benchmark) = BenchmarkState::of(said) else {
-            return;
-        };
-        let samples = said.samples.iter().take(KEPT_SAMPLES).copied().collect();
-        match self.find(&said.target, &benchmark) {
-            Some(at) => self.measured[at].samples = samples,
-            None if self.measured.len() < KEPT_BENCHMARKS => self.measured.push(Measured {
-                target: said.target.clone(),
-                benchmark,
-                samples,
-            }),
-            None => {}
-        }
-    }
-
+impl Written {
     fn line(&mut self, time: Timestamp, text: &str) {
         let text = clip_to(text, KEPT_CHARS);
         keep_last(&mut self.meanwhile, text.clone());
         keep_last(&mut self.lines, Line { time, text });
+    }
+
+    fn of_test(&self, number: u32, test: &TestFinished) -> &[String] {
+        let key = (test.target.clone(), number, test.id.clone());
+        self.of_tests.get(&key).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -260,4 +162,79 @@ fn keep_last<T>(kept: &mut VecDeque<T>, new: T) {
         kept.pop_front();
     }
     kept.push_back(new);
+}
+
+impl<'a> VmDetails<'a> {
+    /// What its test binary said of itself and the machine, the last time.
+    pub(super) fn hello(self) -> Option<&'a Hello> {
+        self.attempts.hello()
+    }
+
+    /// Every attempt at a stage.
+    pub(super) fn stages(self) -> &'a [StageAttempt] {
+        &self.attempts.stages
+    }
+
+    /// What its console reported.
+    pub(super) fn reports(self) -> impl Iterator<Item = &'a Report> {
+        self.written
+            .into_iter()
+            .flat_map(|written| &written.reports)
+    }
+
+    /// The last lines that its programs wrote.
+    pub(super) fn lines(self) -> impl Iterator<Item = &'a Line> {
+        self.written.into_iter().flat_map(|written| &written.lines)
+    }
+
+    /// All attempts at a test, from the first that did not pass.
+    pub(super) fn attempts(self, target: &str, id: &str) -> Vec<Attempt<'a>> {
+        let targets = self.attempts.targets.iter();
+        targets
+            .filter(|attempt| attempt.target == target)
+            .flat_map(|attempt| {
+                let tests = attempt.tests.iter().filter(|test| test.id == id);
+                tests.map(|test| (attempt.attempt, test))
+            })
+            .skip_while(|(_, test)| test.outcome == Outcome::Passed)
+            .map(|(number, test)| Attempt {
+                number,
+                test,
+                meanwhile: self
+                    .written
+                    .map_or(&[], |written| written.of_test(number, test)),
+            })
+            .collect()
+    }
+
+    /// Tests that failed, and passed in their last attempt.
+    pub(super) fn flaky(self) -> impl Iterator<Item = Vec<Attempt<'a>>> {
+        let tests = self
+            .attempts
+            .targets
+            .iter()
+            .flat_map(|target| &target.tests);
+        let failed: IndexSet<(&str, &str)> = tests
+            .filter(|test| test.outcome == Outcome::Failed)
+            .map(|test| (test.target.as_str(), test.id.as_str()))
+            .take(2 * KEPT_TESTS)
+            .collect();
+        let all = failed
+            .into_iter()
+            .map(move |(target, id)| self.attempts(target, id));
+        all.filter(|attempts| {
+            let last = attempts.last();
+            last.is_some_and(|at| at.test.outcome == Outcome::Passed)
+        })
+    }
+
+    /// The samples of a benchmark in the last attempt at its target, in their
+    /// order.
+    pub(super) fn samples(self, target: &str, benchmark: &BenchmarkState) -> &'a [f64] {
+        let mut targets = self.attempts.targets.iter().rev();
+        let last = targets.find(|attempt| attempt.target == target);
+        let mut measured = last.into_iter().flat_map(|last| &last.benchmarks);
+        let found = measured.find(|(known, _)| known.is_same_series(benchmark));
+        found.map_or(&[], |(_, samples)| samples)
+    }
 }

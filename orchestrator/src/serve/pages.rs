@@ -108,11 +108,11 @@ impl Pages {
         let log = self.service.runs_dir.join(&run).join(event_log::FILE_NAME);
         let service = Arc::clone(&self.service);
         let read = spawn_blocking(move || past::in_full(&service.runs_dir, &run));
-        let Some((state, details)) = read.await? else {
+        let Some(details) = read.await? else {
             return Ok(None);
         };
-        let trends = trends::of_run(&log, &state).await;
-        let page = spawn_blocking(move || html::run::page(&state, &details, &trends));
+        let trends = trends::of_run(&log, details.state()).await;
+        let page = spawn_blocking(move || html::run::page(&details, &trends));
         Ok(Some(page.await?))
     }
 

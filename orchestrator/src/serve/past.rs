@@ -25,14 +25,10 @@ pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
 }
 
 /// All that the log of `run` says; `None` where that is nothing.
-pub(super) fn in_full(runs_dir: &Path, run: &str) -> Option<(RunState, Details)> {
-    let mut state = RunState::default();
+pub(super) fn in_full(runs_dir: &Path, run: &str) -> Option<Details> {
     let mut details = Details::default();
-    each_event(runs_dir, run, |event| {
-        state.apply(event);
-        details.apply(event);
-    })?;
-    state.head.is_some().then_some((state, details))
+    each_event(runs_dir, run, |event| details.apply(event))?;
+    details.state().head.is_some().then_some(details)
 }
 
 /// `None` where there is no log.

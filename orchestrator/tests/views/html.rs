@@ -25,7 +25,7 @@ pub(crate) fn details(story: &Story) -> Details {
 
 /// The page of the run that the story tells.
 pub(crate) fn text(story: &Story) -> String {
-    page(&story.state(), &details(story), &[])
+    page(&details(story), &[])
 }
 
 fn document(story: &Story) -> Html {
@@ -237,11 +237,18 @@ fn stages_are_bars_where_their_time_lies() {
     story
         .fail("a", Stage::Connect, 1, true)
         .begin("a", Stage::Connect, 2)
-        .end("a", Stage::Connect, 0.3);
+        .tell(Body::StageFinished {
+            vm: "a".into(),
+            stage: Stage::Connect,
+            attempt: 2,
+            duration_s: 0.3,
+            cause: None,
+            will_retry: false,
+        });
     let page = document(&story);
     assert_eq!(
         words(&page, ".card .stages tbody th"),
-        ["connect", "connect"]
+        ["connect", "connect attempt 2"]
     );
     let bars: Vec<(&str, &str)> = all(page.root_element(), ".bar rect")
         .iter()

@@ -39,7 +39,7 @@ fn trend() -> Trend {
 
 fn document_of_trend(trend: Trend) -> Html {
     let story = good_run();
-    Html::parse_document(&page(&story.state(), &details(&story), &[trend]))
+    Html::parse_document(&page(&details(&story), &[trend]))
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_long_trend_shows_its_last_points_and_their_changes() {
 #[test]
 fn a_validator_finds_nothing() {
     let story = hostile_run();
-    let text = page(&story.state(), &details(&story), &[trend()]);
+    let text = page(&details(&story), &[trend()]);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("page.html");
     std::fs::write(&file, text).unwrap();

@@ -26,7 +26,7 @@ type Place<'a> = (usize, &'a str);
 struct End<'a> {
     test: &'a TestFinished,
     /// On the first of the VMs.
-    attempts: &'a [Attempt],
+    attempts: Vec<Attempt<'a>>,
     vms: Vec<Place<'a>>,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn flaky(state: &RunState, details: &Details) -> Option<Markup> {
     let of_vm = |(place, vm): (usize, &'_ VmState)| {
         let known = details.vm(vm.name())?;
         let ends = known.flaky().filter_map(move |attempts| {
-            let test = &attempts.last()?.test;
+            let test = attempts.last()?.test;
             Some((test, attempts, place))
         });
         Some(ends.collect::<Vec<_>>())
@@ -58,7 +58,7 @@ pub(super) fn flaky(state: &RunState, details: &Details) -> Option<Markup> {
     listed(&together(state, ends), all)
 }
 
-type Found<'a> = (&'a TestFinished, &'a [Attempt], usize);
+type Found<'a> = (&'a TestFinished, Vec<Attempt<'a>>, usize);
 
 fn kept<'a>(
     state: &'a RunState,
@@ -69,7 +69,8 @@ fn kept<'a>(
     for (place, vm) in state.vms.iter().enumerate() {
         let known = details.vm(vm.name());
         for test in vm.targets.iter().flat_map(&list) {
-            let attempts = known.map_or(&[][..], |known| known.attempts(&test.target, &test.id));
+            let attempts =
+                known.map_or_else(Vec::new, |known| known.attempts(&test.target, &test.id));
             found.push((test, attempts, place));
         }
     }
@@ -80,7 +81,7 @@ fn together<'a>(state: &'a RunState, found: Vec<Found<'a>>) -> Vec<End<'a>> {
     let mut ends: IndexMap<_, End<'a>> = IndexMap::new();
     for (test, attempts, place) in found {
         let vm = (place, state.vms[place].name());
-        let end = ends.entry(key(test, attempts)).or_insert_with(|| End {
+        let end = ends.entry(key(test, &attempts)).or_insert_with(|| End {
             test,
             attempts,
             vms: Vec::new(),
@@ -91,10 +92,10 @@ fn together<'a>(state: &'a RunState, found: Vec<Found<'a>>) -> Vec<End<'a>> {
 }
 
 /// All that makes one end of a test another than the next.
-fn key<'a>(test: &'a TestFinished, attempts: &'a [Attempt]) -> impl Eq + Hash + use<'a> {
+fn key<'a>(test: &'a TestFinished, attempts: &[Attempt<'a>]) -> impl Eq + Hash + use<'a> {
     let each = attempts
         .iter()
-        .map(|at| (at.number, at.test.outcome, said(&at.test)));
+        .map(|at| (at.number, at.test.outcome, said(at.test)));
     (&test.id, said(test), each.collect::<Vec<_>>())
 }
 
@@ -137,25 +138,25 @@ impl End<'_> {
     /// One attempt is the test's end, of which nothing more is to be said. Of
     /// several, the last is seen at once.
     fn attempts(&self) -> Markup {
-        let (last, earlier) = match self.attempts {
+        let (last, earlier) = match &self.attempts[..] {
             [] => return of_test(self.test),
-            [only] if only.number == 1 => return of_test(&only.test),
+            [only] if only.number == 1 => return of_test(only.test),
             [earlier @ .., last] => (last, earlier),
         };
         html! {
             ol.attempts {
                 @for at in earlier {
                     li value=(at.number) {
-                        details { summary { (how_it_ended(at)) } (of_test(&at.test)) }
+                        details { summary { (how_it_ended(at)) } (of_test(at.test)) }
                     }
                 }
-                li value=(last.number) { (how_it_ended(last)) (of_test(&last.test)) }
+                li value=(last.number) { (how_it_ended(last)) (of_test(last.test)) }
             }
         }
     }
 }
 
-fn how_it_ended(at: &Attempt) -> String {
+fn how_it_ended(at: &Attempt<'_>) -> String {
     format!("{} after {}", at.test.outcome, seconds(at.test.duration_s))
 }
 

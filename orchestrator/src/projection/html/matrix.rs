@@ -16,7 +16,7 @@ pub(super) struct Row<'a> {
     pub(super) link: String,
     /// Its run and where that is shown, where rows are of several.
     pub(super) run: Option<(&'a str, String)>,
-    pub(super) details: Option<&'a VmDetails>,
+    pub(super) details: Option<VmDetails<'a>>,
 }
 
 /// The matrix around its rows, of which each has a cell for each of `targets`.
@@ -75,7 +75,7 @@ impl Row<'_> {
     }
 
     fn mark(&self, target: &TargetState) -> Mark {
-        let flaky = |details: &VmDetails| {
+        let flaky = |details: VmDetails<'_>| {
             let mut flaky = details.flaky();
             flaky.any(|attempts| attempts.iter().any(|at| at.test.target == target.target))
         };

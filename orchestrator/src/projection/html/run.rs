@@ -12,10 +12,11 @@ use crate::projection::summary::{self, Verdict};
 use crate::projection::text::{self, printable};
 use crate::projection::{findings, targets};
 
-/// The run that `state` and `details` are of, or what is known of it, with the
-/// trends of what it measured.
+/// The run that `details` are of, or what is known of it, with the trends of what
+/// it measured.
 #[must_use]
-pub fn page(state: &RunState, details: &Details, trends: &[Trend]) -> String {
+pub fn page(details: &Details, trends: &[Trend]) -> String {
+    let state = details.state();
     let run = state.head.as_ref().map_or("", |head| head.run.as_str());
     let verdict = summary::verdict(state);
     let title = format!("{} · tcpstats run {run}", verdict.word);

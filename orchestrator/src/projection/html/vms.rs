@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::failures::cause;
 use super::{Mark, anchor, facts, matrix, quote};
-use crate::projection::details::{Report, Span, VmDetails};
+use crate::history::record::StageAttempt;
+use crate::projection::details::{Report, VmDetails};
 use crate::projection::state::{TargetState, VmState};
 use crate::projection::text::{self, printable, seconds};
 
@@ -14,7 +15,7 @@ use crate::projection::text::{self, printable, seconds};
 const BAR: f64 = 1000.0;
 
 /// All that is told of one VM: open where it did not pass.
-pub(super) fn card(vm: &VmState, place: usize, details: Option<&VmDetails>) -> Markup {
+pub(super) fn card(vm: &VmState, place: usize, details: Option<VmDetails<'_>>) -> Markup {
     let passed = vm.end().is_some_and(|end| end.outcome.is_good());
     html! {
         details.card id=(anchor(place)) open[!passed] {
@@ -24,11 +25,11 @@ pub(super) fn card(vm: &VmState, place: usize, details: Option<&VmDetails>) -> M
             }
             (cause(vm))
             @if let Some(details) = details {
-                @for report in &details.reports { (console(report)) }
+                @for report in details.reports() { (console(report)) }
                 (last_lines(details))
             }
             (about(vm, details))
-            @if let Some(details) = details { (stages(vm, &details.spans)) }
+            @if let Some(details) = details { (stages(vm, details.stages())) }
             @for target in &vm.targets { (counters(target)) }
         }
     }
@@ -41,10 +42,10 @@ fn console(report: &Report) -> Markup {
     }
 }
 
-fn last_lines(details: &VmDetails) -> Markup {
-    let lines = &details.lines;
+fn last_lines(details: VmDetails<'_>) -> Markup {
+    let mut lines = details.lines().peekable();
     html! {
-        @if !lines.is_empty() {
+        @if lines.peek().is_some() {
             h3 { "What its programs wrote last" }
             pre {
                 @for line in lines {
@@ -56,13 +57,13 @@ fn last_lines(details: &VmDetails) -> Markup {
     }
 }
 
-fn about(vm: &VmState, details: Option<&VmDetails>) -> Markup {
+fn about(vm: &VmState, details: Option<VmDetails<'_>>) -> Markup {
     let mut pairs = vec![("address", vm.planned.address.clone())];
     if let Some(known) = &vm.facts {
         pairs.push(("host name", known.hostname.clone()));
         pairs.push(("boot", known.boot_id.clone()));
     }
-    if let Some(hello) = details.and_then(|details| details.hello.as_ref()) {
+    if let Some(hello) = details.and_then(VmDetails::hello) {
         let device = hello.device.as_ref();
         let version = |device: &protocol::event::DeviceInfo| {
             format!(
@@ -79,14 +80,19 @@ fn about(vm: &VmState, details: Option<&VmDetails>) -> Markup {
 }
 
 /// Every attempt at each stage, as a bar where its time lies in the VM's.
-fn stages(vm: &VmState, spans: &[Span]) -> Markup {
+fn stages(vm: &VmState, attempts: &[StageAttempt]) -> Markup {
     let Some(begin) = vm.started else {
         return html! {};
     };
-    let after = |span: &Span| span.started.duration_since(begin).as_secs_f64();
+    let after = |span: &StageAttempt| span.started.duration_since(begin).as_secs_f64();
     // What was done before the run was resumed is not of this way.
-    let spans = || spans.iter().filter(|span| span.started >= begin);
-    let ends = spans().map(|span| after(span) + span.duration_s);
+    let attempts = attempts.iter().filter(|span| span.started >= begin);
+    let spans: Vec<(&StageAttempt, f64)> = attempts
+        .filter_map(|span| Some((span, span.duration_s?)))
+        .collect();
+    let ends = spans
+        .iter()
+        .map(|(span, duration_s)| after(span) + duration_s);
     let whole = ends.fold(f64::MIN_POSITIVE, f64::max);
     html! {
         table.stages {
@@ -99,15 +105,15 @@ fn stages(vm: &VmState, spans: &[Span]) -> Markup {
                 }
             }
             tbody {
-                @for span in spans() {
+                @for (span, duration_s) in &spans {
                     tr {
                         th scope="row" {
                             (span.stage)
                             @if span.attempt > 1 { " " span.quiet { "attempt " (span.attempt) } }
                         }
-                        td.number { (seconds(span.duration_s)) }
+                        td.number { (seconds(*duration_s)) }
                         td {
-                            (bar(after(span) / whole, span.duration_s / whole, span.cause.is_some()))
+                            (bar(after(span) / whole, duration_s / whole, span.cause.is_some()))
                         }
                     }
                     @if let Some(cause) = &span.cause {
