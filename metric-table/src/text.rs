@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::fmt::{Debug, Write};
 
-use prometheus::proto::{Metric, MetricFamily, MetricType};
+use prometheus::proto::{Bucket, Metric, MetricFamily, MetricType};
 
 use crate::family::{Family, Kind};
+use crate::histogram::Histogram;
 
 /// One value and its labels' values, in the order of [`Family::labels`].
 #[derive(Clone, Debug)]
@@ -42,34 +43,119 @@ impl Family {
     ) -> Text {
         debug_assert_eq!(self.labels.len(), N, "{}", self.name);
         debug_assert!(!matches!(self.kind, Kind::Histogram(_)), "{}", self.name);
-        // By name, as the library has the labels of its own metrics.
-        let mut order: Vec<usize> = (0..self.labels.len().min(N)).collect();
-        order.sort_by_key(|&at| self.labels[at]);
-        let parts: Vec<(usize, String)> = order
-            .into_iter()
-            .enumerate()
-            .map(|(number, at)| {
-                let before = if number == 0 { '{' } else { ',' };
-                (at, format!("{before}{}=\"", self.labels[at]))
-            })
-            .collect();
+        let labels = Labels::of(self);
         let mut text = String::new();
         for sample in samples {
             text.push_str(self.name);
-            for (at, part) in &parts {
-                text.push_str(part);
-                push_escaped(&mut text, &sample.labels[*at]);
-                text.push('"');
-            }
-            text.push_str(if parts.is_empty() { " " } else { "} " });
+            labels.push(&mut text, &sample.labels);
+            text.push_str(labels.end());
             push_value(&mut text, sample.value);
         }
+        self.text(text)
+    }
+
+    /// The family, of histograms, with these.
+    pub fn with_histograms<'a, const N: usize>(
+        &self,
+        histograms: impl IntoIterator<Item = ([Cow<'a, str>; N], &'a Histogram)>,
+    ) -> Text {
+        debug_assert_eq!(self.labels.len(), N, "{}", self.name);
+        let labels = Labels::of(self);
+        let bounds = match self.kind {
+            Kind::Histogram(bounds) => Bounds::new(self.name, bounds.iter().copied()),
+            Kind::Counter | Kind::Gauge => Bounds::new(self.name, []),
+        };
+        let mut text = String::new();
+        let mut of_series = String::new();
+        for (values, histogram) in histograms {
+            of_series.clear();
+            labels.push(&mut of_series, &values);
+            let of_series = of_series.trim_start_matches('{');
+            let (count, sum) = (histogram.count(), histogram.sum);
+            bounds.push(&mut text, of_series, histogram.cumulative(), count, sum);
+        }
+        self.text(text)
+    }
+
+    fn text(&self, samples: String) -> Text {
         Text {
             name: self.name.into(),
             help: self.help.into(),
             kind: self.kind.name(),
-            samples: text,
+            samples,
         }
+    }
+}
+
+/// The names of a family's labels, ready to be written: sorted, as the library has those of its
+/// own metrics, with what stands before and after each, and where its value is.
+struct Labels(Vec<(usize, String)>);
+
+impl Labels {
+    fn of(family: &Family) -> Self {
+        let mut order: Vec<usize> = (0..family.labels.len()).collect();
+        order.sort_by_key(|&at| family.labels[at]);
+        let parts = order.into_iter().enumerate().map(|(number, at)| {
+            let before = if number == 0 { '{' } else { ',' };
+            (at, format!("{before}{}=\"", family.labels[at]))
+        });
+        Self(parts.collect())
+    }
+
+    /// Everything but the brace at the end.
+    fn push(&self, text: &mut String, values: &[Cow<'_, str>]) {
+        for (at, part) in &self.0 {
+            text.push_str(part);
+            push_escaped(text, &values[*at]);
+            text.push('"');
+        }
+    }
+
+    /// What stands between the last label and the value.
+    fn end(&self) -> &'static str {
+        if self.0.is_empty() { " " } else { "} " }
+    }
+}
+
+/// The bounds of a family's buckets, ready to be written.
+struct Bounds<'a> {
+    name: &'a str,
+    bounds: Vec<String>,
+}
+
+impl<'a> Bounds<'a> {
+    fn new(name: &'a str, bounds: impl IntoIterator<Item = f64>) -> Self {
+        let bounds = bounds.into_iter();
+        Self {
+            name,
+            bounds: bounds
+                .map(|bound| format!("le=\"{bound}\"}} "))
+                .chain(["le=\"+Inf\"} ".to_owned()])
+                .collect(),
+        }
+    }
+
+    /// One series: `cumulative` has a number for each bound and for all.
+    fn push(
+        &self,
+        text: &mut String,
+        labels: &str,
+        cumulative: impl Iterator<Item = u64>,
+        count: u64,
+        sum: f64,
+    ) {
+        let name = self.name;
+        let comma = if labels.is_empty() { "" } else { "," };
+        let begin = format!("{name}_bucket{{{labels}{comma}");
+        for (bound, count) in self.bounds.iter().zip(cumulative) {
+            text.push_str(&begin);
+            text.push_str(bound);
+            push_value(text, count as f64);
+        }
+        push_series(text, &format!("{name}_sum"), labels);
+        push_value(text, sum);
+        push_series(text, &format!("{name}_count"), labels);
+        push_value(text, count as f64);
     }
 }
 
@@ -169,29 +255,15 @@ fn push_histograms(text: &mut String, name: &str, metrics: &[Metric]) {
     let Some(first) = metrics.first() else {
         return;
     };
-    let bounds = first.get_histogram().get_bucket();
-    let bounds: Vec<String> = bounds
-        .iter()
-        .map(|bucket| format!("le=\"{}\"}} ", bucket.upper_bound()))
-        .collect();
+    let buckets = first.get_histogram().get_bucket();
+    let bounds = Bounds::new(name, buckets.iter().map(Bucket::upper_bound));
     for metric in metrics {
-        let labels = labels(metric);
         let histogram = metric.get_histogram();
-        let comma = if labels.is_empty() { "" } else { "," };
-        let begin = format!("{name}_bucket{{{labels}{comma}");
-        let mut push_bucket = |bound: &str, count: u64| {
-            text.push_str(&begin);
-            text.push_str(bound);
-            push_value(text, count as f64);
-        };
-        for (bound, bucket) in bounds.iter().zip(histogram.get_bucket()) {
-            push_bucket(bound, bucket.cumulative_count());
-        }
-        push_bucket("le=\"+Inf\"} ", histogram.get_sample_count());
-        push_series(text, &format!("{name}_sum"), &labels);
-        push_value(text, histogram.get_sample_sum());
-        push_series(text, &format!("{name}_count"), &labels);
-        push_value(text, histogram.get_sample_count() as f64);
+        let count = histogram.get_sample_count();
+        let cumulative = histogram.get_bucket().iter().map(Bucket::cumulative_count);
+        let sum = histogram.get_sample_sum();
+        let cumulative = cumulative.chain([count]);
+        bounds.push(text, &labels(metric), cumulative, count, sum);
     }
 }
 
@@ -288,9 +360,9 @@ mod tests {
     #[test]
     fn what_is_gathered_reads_as_the_library_writes_it() {
         let registry = Registry::new();
-        let times = Family::new("times", Kind::Histogram(&[0.1, 1.0]), &["vm"], "T.", "");
-        let times = times.histograms(&registry).unwrap();
-        for (vm, time) in [("a", 0.05), ("a", 0.3), ("b\"", 7.25)] {
+        const TIMES: Family = Family::new("times", Kind::Histogram(&[0.1, 1.0]), &["vm"], "T.", "");
+        let times = TIMES.histograms(&registry).unwrap();
+        for (vm, time) in [("a", 0.1), ("a", 0.3), ("b\"", 7.25)] {
             times.with_label_values(&[vm]).observe(time);
         }
         let alone = Family::new("alone", Kind::Histogram(&[2.0]), &[], "A.", "");
@@ -304,6 +376,17 @@ mod tests {
         let mut expected = Vec::new();
         TextEncoder::new().encode(&families, &mut expected).unwrap();
         let texts = families.iter().map(Text::gathered).collect();
-        assert_eq!(page(texts), String::from_utf8(expected).unwrap());
+        let expected = String::from_utf8(expected).unwrap();
+        assert_eq!(page(texts), expected);
+
+        // Likewise what is kept without the library.
+        let mut kept = [TIMES.histogram(), TIMES.histogram()];
+        kept[0].observe(0.1);
+        kept[0].observe(0.3);
+        kept[1].observe(7.25);
+        let kept = [("a", &kept[0]), ("b\"", &kept[1])];
+        let kept = kept.map(|(vm, histogram)| ([vm.into()], histogram));
+        let text = page(vec![TIMES.with_histograms(kept)]);
+        assert!(expected.ends_with(&text), "{text} not in {expected}");
     }
 }

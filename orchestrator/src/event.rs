@@ -5,7 +5,7 @@
 
 mod judged;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -31,6 +31,14 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub body: Body,
+}
+
+/// The time, as precise as a log has it: who is shown an event sees what a
+/// reader of the log will.
+#[must_use]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// What happened; `type` in the JSON.
@@ -332,6 +340,9 @@ pub struct PlannedVm {
     pub os: String,
     /// The inventory's word for the processor, such as `amd64`; may be empty.
     pub arch: String,
+    /// Tests that are expected to fail, as `TARGET/ID`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub expected_failures: BTreeSet<String>,
 }
 
 /// One target of a plan.

@@ -8,8 +8,12 @@ use super::StateHandle;
 use super::state::{RunState, VmState};
 
 /// The runs that some VM was part of last. Cloning gives the same fleet.
-#[derive(Debug, Clone, Default)]
-pub struct Fleet(Arc<Mutex<Vec<Member>>>);
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    members: Arc<Mutex<Vec<Member>>>,
+    /// The VMs that it has; `None` for whichever its runs have.
+    only: Option<Arc<HashSet<String>>>,
+}
 
 #[derive(Debug)]
 struct Member {
@@ -32,13 +36,25 @@ pub struct Part<'a> {
 
 impl From<StateHandle> for Fleet {
     fn from(run: StateHandle) -> Self {
-        let fleet = Self::default();
+        let fleet = Self {
+            members: Arc::default(),
+            only: None,
+        };
         fleet.add(run);
         fleet
     }
 }
 
 impl Fleet {
+    /// Of these VMs and of no other that was once part of a run with them.
+    #[must_use]
+    pub fn of(vms: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            members: Arc::default(),
+            only: Some(Arc::new(vms.into_iter().collect())),
+        }
+    }
+
     /// A run that began after all others here, or is about to. Those that no VM
     /// was part of last are forgotten.
     pub fn add(&self, run: StateHandle) {
@@ -58,7 +74,7 @@ impl Fleet {
             .rev()
             .filter(|member| {
                 let is_of_use = |state: &RunState| {
-                    state.head.is_none() || !of_no_later(state, &mut seen).is_empty()
+                    state.head.is_none() || !self.of_no_later(state, &mut seen).is_empty()
                 };
                 member.run.read(is_of_use)
             })
@@ -75,21 +91,30 @@ impl Fleet {
             run.read(|state| {
                 look(&Part {
                     state,
-                    vms: of_no_later(state, &mut seen),
+                    vms: self.of_no_later(state, &mut seen),
                     in_progress: *own && state.head.is_some() && state.duration_s.is_none(),
                 });
             });
         }
     }
 
+    /// The names of the VMs that are seen.
+    #[must_use]
+    pub fn vms(&self) -> HashSet<String> {
+        let mut names = HashSet::new();
+        self.each(|part| names.extend(part.vms.iter().map(|vm| vm.name().to_owned())));
+        names
+    }
+
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
         // Nothing that panics is done while it is held but looking.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// The VMs of a run that are not `seen` yet; they are then.
-fn of_no_later<'a>(state: &'a RunState, seen: &mut HashSet<String>) -> Vec<&'a VmState> {
-    let vms = state.vms.iter();
-    vms.filter(|vm| seen.insert(vm.name().to_owned())).collect()
+    /// The VMs of a run that are not `seen` yet; they are then.
+    fn of_no_later<'a>(&self, state: &'a RunState, seen: &mut HashSet<String>) -> Vec<&'a VmState> {
+        let is_ours = |name: &str| self.only.as_ref().is_none_or(|only| only.contains(name));
+        let vms = state.vms.iter().filter(|vm| is_ours(vm.name()));
+        vms.filter(|vm| seen.insert(vm.name().to_owned())).collect()
+    }
 }

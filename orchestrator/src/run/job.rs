@@ -16,7 +16,7 @@ use super::all_ended::AllEnded;
 use super::dispatch;
 use super::resume::Past;
 use super::signals::Interrupts;
-use crate::event::{Body, Live};
+use crate::event::{self, Body, Live};
 use crate::event_log::{self, WriteError, Writer};
 use crate::history;
 use crate::inventory::Vm;
@@ -125,8 +125,8 @@ impl Job {
             Some(past) => past.live(),
         };
         let (recorder, writer) = match end {
-            None => Writer::start(&log, projections, Timestamp::now, on_failure)?,
-            Some(end) => Writer::go_on(&log, end, projections, Timestamp::now, on_failure)?,
+            None => Writer::start(&log, projections, event::now, on_failure)?,
+            Some(end) => Writer::go_on(&log, end, projections, event::now, on_failure)?,
         };
         let shared = Shared {
             holder: holder(&self.run),

@@ -142,6 +142,10 @@ mod tests {
         Due::new(entries, &inventory, &Overrides::default(), fleet, at(now))
     }
 
+    fn nothing_yet() -> Fleet {
+        Fleet::of([])
+    }
+
     fn times(due: &Due) -> Vec<(String, Timestamp)> {
         let times = due.times();
         let each = times.iter();
@@ -155,6 +159,7 @@ mod tests {
             address: String::new(),
             os: String::new(),
             arch: String::new(),
+            expected_failures: std::collections::BTreeSet::new(),
         }];
         let targets = vec![PlannedTarget {
             target: target.into(),
@@ -180,7 +185,7 @@ mod tests {
             entry("30 4 * * *", "unit", &["a"]),
             entry("0 12 * * *", "live_all", &["b"]),
         ];
-        let mut due = due(&entries, &Fleet::default(), "03:10:00");
+        let mut due = due(&entries, &nothing_yet(), "03:10:00");
         let before = [
             ("a unit".to_owned(), at("04:00:00")),
             ("b live_all".to_owned(), at("12:00:00")),
@@ -216,7 +221,7 @@ mod tests {
     fn what_is_never_wanted_is_never_due() {
         let entries = [entry("0 0 30 2 *", "unit", &[])];
         assert_eq!(
-            times(&due(&entries, &Fleet::default(), "03:10:00")),
+            times(&due(&entries, &nothing_yet(), "03:10:00")),
             Vec::new()
         );
     }

@@ -121,7 +121,7 @@ async fn serve(args: &Args) -> Result<(), Report> {
     let runs_dir = args.driving.runs_dir().map_err(miette::Error::msg)?;
     let mut interrupts = signals::listen().map_err(Error::System)?;
 
-    let fleet = Fleet::default();
+    let fleet = Fleet::of(inventory.vms.iter().map(|vm| vm.name.clone()));
     let cut = past::load(&runs_dir, &inventory, &fleet).map_err(|reason| Error::Runs {
         path: runs_dir.clone(),
         reason,

@@ -2,7 +2,8 @@
 //! `orchestrator run` against real sshd processes on 127.0.0.1, with a script
 //! in the place of the test binary.
 //!
-//! Needs ssh, sshd, flock, pgrep and pkill; root is not needed.
+//! Needs ssh, sshd, flock, pgrep and pkill; root, /dev/fuse, tcpstatsd and
+//! tcpstats-exporter for the test of the real exporter alone.
 
 #![expect(
     clippy::unwrap_used,

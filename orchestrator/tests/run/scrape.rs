@@ -3,7 +3,7 @@
 //! does costs the run nothing.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
 
 use orchestrator::event::{Body, ScrapeReason, VmOutcome};
@@ -207,4 +207,38 @@ fn an_address_that_is_none_is_told() {
     run.wait_for("a failure", failed_with(ScrapeReason::Forward));
     let ran = scene.end(run);
     assert_eq!(failures(&ran), [ScrapeReason::Forward]);
+}
+
+/// Connections whose one end has been closed.
+const HALF_CLOSED: usize = 25;
+
+#[test]
+fn what_the_real_exporter_says_of_real_sockets_arrives() {
+    let tcpstatsd = test_host::beside(env!("CARGO_BIN_EXE_orchestrator"), "tcpstatsd");
+    test_host::with_daemon(tcpstatsd, |daemon| {
+        let exporter = RealExporter::of(&daemon.mount());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _pairs: Vec<_> = (0..HALF_CLOSED)
+            .map(|_| {
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (server, _) = listener.accept().unwrap();
+                server.shutdown(Shutdown::Write).unwrap();
+                (client, server)
+            })
+            .collect();
+
+        let scene = Scene::new(exporter.address());
+        let run = scene.start();
+        run.wait_for_metrics(&[
+            &format!("tcp_sockets_by_state{{state=\"close_wait\",vm=\"a\"}} {HALF_CLOSED}\n"),
+            &format!("tcp_sockets_by_state{{state=\"fin_wait_2\",vm=\"a\"}} {HALF_CLOSED}\n"),
+            &format!(
+                "kmod_limit{{name=\"max_open_fds\",vm=\"a\"}} {}\n",
+                daemon.number("max_open_fds")
+            ),
+            "kmod_active_fds{vm=\"a\"} 0\n",
+            "tcp_bad_checksum_total{vm=\"a\"} 0\n",
+        ]);
+        assert_eq!(failures(&scene.end(run)), []);
+    });
 }

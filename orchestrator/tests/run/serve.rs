@@ -8,7 +8,7 @@ use std::process::Command;
 
 use assert_cmd::Command as Program;
 
-use crate::fixture::{Lab, wait_until};
+use crate::fixture::{Exporter, Lab, wait_until};
 
 #[test]
 fn a_run_on_request_is_driven_and_shown() {
@@ -178,6 +178,82 @@ fn after_a_restart_each_vm_has_its_last_run() {
         "{}",
         service.stderr()
     );
+}
+
+/// Families of what a process has counted and is itself, which a restart ends.
+const OF_PROCESS: [&str; 8] = [
+    "process_",
+    "orchestrator_events_total",
+    "orchestrator_runs_total",
+    "orchestrator_ssh_connect_seconds",
+    "orchestrator_stage_duration_seconds",
+    "orchestrator_retries_total",
+    "orchestrator_scrape_duration_seconds",
+    "orchestrator_scrape_failures_total",
+];
+
+/// What an exposition says of the last run of every VM.
+fn of_last_runs(metrics: &str) -> Vec<&str> {
+    let of_process = |line: &str| {
+        let line = line.trim_start_matches("# HELP ");
+        let line = line.trim_start_matches("# TYPE ");
+        OF_PROCESS.iter().any(|family| line.starts_with(family))
+    };
+    metrics.lines().filter(|line| !of_process(line)).collect()
+}
+
+#[test]
+fn after_a_restart_the_metrics_of_every_last_run_are_the_same_but_for_a_vm_that_is_gone() {
+    let exporter = Exporter::start(|_| Exporter::says(7));
+    let mut lab = Lab::new(&["a"]);
+    let until = lab.vm_dir("until");
+    let (address, until) = (exporter.address().to_string(), until.to_str().unwrap());
+    let exporting = format!(
+        "scrape_interval = \"20ms\"\nenv = {{ EXPORTER = {address:?}, UNTIL = {until:?} }}\n"
+    );
+    lab.vm("b", &exporting);
+    let stays = lab.inventory();
+    lab.vm("c", "");
+    let schedule = "[[schedule]]\ncron = \"0 0 1 1 *\"\ntarget = \"good\"\n";
+
+    let service = lab.serve("serve", schedule);
+    let request = r#"{"target":["failing","live_good"],"vms":["a","c"]}"#;
+    let of_two = service.ask("POST", "/api/v1/runs", request).json();
+    let (of_b, _) = service.run("exporting", "b");
+    wait_until("the exporter is scraped", || {
+        service.metrics().contains("tcp_sockets{vm=\"b\"} 12\n")
+    });
+    fs::write(until, "").unwrap();
+    service.wait_for_end(&of_b);
+    service.wait_for_end(of_two["run"].as_str().unwrap());
+    let before = service.metrics();
+    service.signal("TERM");
+    service.wait();
+
+    let service = lab.serve("serve", schedule);
+    let after = service.metrics();
+    assert_eq!(of_last_runs(&after), of_last_runs(&before));
+    for sample in [
+        "orchestrator_target_passed{target=\"failing\",vm=\"c\"} 0\n",
+        "orchestrator_run_due_timestamp_seconds{target=\"good\",vm=\"c\"} ",
+        "tcp_sockets{vm=\"b\"} 12\n",
+        "process_start_time_seconds ",
+    ] {
+        assert!(after.contains(sample), "{sample} not in {after}");
+    }
+    let mut promtool = Program::new("promtool");
+    let checked = promtool.args(["check", "metrics"]).write_stdin(after);
+    checked.assert().success().stdout("").stderr("");
+    service.signal("TERM");
+    service.wait();
+
+    lab.set_inventory(stays);
+    let without = lab.serve("serve", schedule).metrics();
+    assert!(!without.contains("vm=\"c\""), "{without}");
+    let expected = of_last_runs(&before)
+        .into_iter()
+        .filter(|line| !line.contains("vm=\"c\""));
+    assert_eq!(of_last_runs(&without), expected.collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The exposition: its text, its lint, and what leaves it.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::collections::{BTreeMap, BTreeSet};
 
+use assert_cmd::Command;
 use insta::assert_snapshot;
 use orchestrator::event::{Body, ConsoleKind, Event, Reading, ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
@@ -55,20 +55,13 @@ fn promtool_has_no_complaint() {
         troubled_run(),
         run_of_members(),
         scraped_run(),
+        eventful_run(),
     ] {
-        let promtool = Command::new("promtool")
+        let mut promtool = Command::new("promtool");
+        let checked = promtool
             .args(["check", "metrics"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut promtool = promtool.expect("promtool is needed (Debian package prometheus)");
-        let mut stdin = promtool.stdin.take().unwrap();
-        stdin.write_all(exposition(&story).as_bytes()).unwrap();
-        drop(stdin);
-        let output = promtool.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), said.trim()), (Some(0), ""));
+            .write_stdin(exposition(&story));
+        checked.assert().success().stdout("").stderr("");
     }
 }
 
@@ -229,20 +222,138 @@ fn no_series_is_given_twice_whatever_a_vm_says() {
     );
 }
 
+/// Samples by family, histograms' parts apart.
+fn series_by_family(text: &str) -> BTreeMap<&str, usize> {
+    let mut families = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        *families.entry(name).or_default() += 1;
+    }
+    families
+}
+
 #[test]
 fn a_vm_cannot_make_series_without_end() {
     let mut story = Story::of(&["a"]);
     bring_up(&mut story, "a");
-    for number in 0..3000 {
-        let mut test = failed(&format!("D{number}"), 1);
-        test.category = Some(format!("c{number}"));
-        story.test("a", test);
+    for target in 0..70 {
+        for category in 0..70 {
+            let mut test = failed(&format!("D{category}"), 1);
+            test.target = format!("t{target}");
+            test.category = Some(format!("c{category}")).filter(|_| category > 0);
+            story.test("a", test);
+        }
+    }
+    for number in 0..600 {
+        story.measure("a", &format!("w{number}"), "ns", 1.0);
     }
     story.counters("a", &[("surprise", 1)]);
+    for kind in 0..5 {
+        let name = format!("of_a_later_version_{kind}");
+        story.scraped("a", &[(&name, Reading::One(1.0))]);
+    }
+    story.finish("a", VmOutcome::Failed, None);
     let text = exposition(&story);
-    assert_eq!(samples(&text, "orchestrator_test_failed{").len(), 100);
-    assert_eq!(samples(&text, "orchestrator_tests{").len(), 3 * 65);
-    assert!(!text.contains("surprise"));
+    let of_vm: String = text
+        .lines()
+        .filter(|line| line.contains("vm=\"a\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    // 64 targets and 64 categories have names, the others are one.
+    let expected = [
+        ("orchestrator_benchmark_value", 512),
+        ("orchestrator_last_run_timestamp_seconds", 65 + 1),
+        ("orchestrator_last_scrape_timestamp_seconds", 1),
+        ("orchestrator_retries_total", 4),
+        ("orchestrator_scrape_duration_seconds_bucket", 9),
+        ("orchestrator_scrape_duration_seconds_count", 1),
+        ("orchestrator_scrape_duration_seconds_sum", 1),
+        ("orchestrator_stage_duration_seconds_bucket", 3 * 13),
+        ("orchestrator_stage_duration_seconds_count", 3),
+        ("orchestrator_stage_duration_seconds_sum", 3),
+        ("orchestrator_target_passed", 65 + 1),
+        ("orchestrator_test_failed", 100),
+        ("orchestrator_tests", 65 * 65 * 3),
+        ("orchestrator_vm_duration_seconds", 1),
+        ("orchestrator_vm_info", 1),
+        ("orchestrator_vm_outcome", 1),
+        ("orchestrator_vm_up", 1),
+    ];
+    assert_eq!(series_by_family(&of_vm), expected.into());
+}
+
+/// Two VMs that have something to say in every family but those of `serve` and
+/// of judged benchmarks.
+fn eventful_run() -> Story {
+    let mut story = scraped_run();
+    for vm in ["a", "b"] {
+        story.fail(vm, Stage::Connect, 2, true);
+        bring_up(&mut story, vm)
+            .target_started(vm, Some(1))
+            .test(vm, failed("D07", 14))
+            .measure(vm, "empty", "ns", 40.0)
+            .target_finished(vm, [0, 1, 0])
+            .scrape_failed(vm, ScrapeReason::Gone)
+            .tell(Body::Console {
+                vm: vm.into(),
+                kind: ConsoleKind::Panic,
+                lines: vec!["panic: page fault".into()],
+            })
+            .finish(vm, VmOutcome::Crashed, None);
+    }
+    story.close();
+    story
+}
+
+#[test]
+fn every_family_is_as_the_reference_says_and_leaves_with_its_vm() {
+    let reference = include_str!("../../../docs/orchestrator-metrics.md");
+    let rows = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows: BTreeMap<&str, Vec<&str>> = rows
+        .map(|(name, row)| (name, row.split(" | ").collect()))
+        .filter(|(_, row): &(_, Vec<_>)| row.len() > 2)
+        .collect();
+    let (metrics, mut fold) = metrics();
+    let metrics = metrics.with_process();
+    feed(&mut fold, &eventful_run().events);
+    let text = metrics.render();
+    let mut family = "";
+    let mut shown = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with("# HELP")) {
+        if let Some(head) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = head.split_once(' ').unwrap();
+            assert_eq!(rows[name][0], kind, "{name}");
+            shown.insert(name);
+            family = name;
+            continue;
+        }
+        let (_, labels) = line.split_once('{').unwrap_or_default();
+        let names = labels
+            .split("\",")
+            .filter_map(|label| label.split_once('='));
+        let names: BTreeSet<&str> = names.map(|(name, _)| name).filter(|n| *n != "le").collect();
+        let expected = rows[family][1].split(", ").filter(|name| !name.is_empty());
+        assert_eq!(names, expected.collect(), "{line}");
+    }
+    let absent = rows.keys().filter(|name| !shown.contains(*name));
+    let absent = absent.filter(|name| name.starts_with("orchestrator_"));
+    assert_eq!(
+        absent.copied().collect::<Vec<_>>(),
+        [
+            "orchestrator_benchmark_change_ratio",
+            "orchestrator_benchmark_regression",
+            "orchestrator_benchmark_suspect",
+            "orchestrator_run_due_timestamp_seconds",
+        ]
+    );
+
+    assert!(text.contains("vm=\"a\""));
+    feed(&mut fold, &Story::of(&["b"]).events);
+    let text = metrics.render();
+    assert!(!text.contains("vm=\"a\""), "{text}");
+    assert!(text.contains("orchestrator_retries_total{stage=\"connect\",vm=\"b\"} 1\n"));
 }
 
 #[test]
@@ -349,8 +460,8 @@ fn a_failed_scrape_ends_what_was_said_unless_the_exporter_has_ended() {
     assert_eq!(
         samples(&text, "orchestrator_scrape_failures_total{"),
         [
-            "orchestrator_scrape_failures_total{reason=\"gone\",vm=\"b\"} 1",
             "orchestrator_scrape_failures_total{reason=\"timeout\",vm=\"a\"} 1",
+            "orchestrator_scrape_failures_total{reason=\"gone\",vm=\"b\"} 1",
         ]
     );
     let counts = samples(&text, "orchestrator_scrape_duration_seconds_count{");
