@@ -11,7 +11,7 @@ source scripts/lib/ports.sh
 usage() {
 	cat >&2 <<-'END'
 		usage: observe.sh [option]...
-		  --hosts N       hosts of the lab; the last has no schedule (4)
+		  --hosts N       hosts of the lab (3)
 		  --name NAME     name of the lab (watch)
 		  --dir DIR       what is kept (target/observe)
 		  --bin-dir DIR   where orchestrator and tcpstatsd are (target/release)
@@ -21,7 +21,7 @@ usage() {
 	exit 2
 }
 
-hosts=4
+hosts=3
 name=watch
 dir=target/observe
 bin_dir=target/release
@@ -130,7 +130,7 @@ write_inventory() {
 # Each host by itself, so that one does not wait for another.
 write_schedule() {
 	local host
-	for host in $(seq 1 "$((hosts - 1))"); do
+	for host in $(seq 1 "$hosts"); do
 		printf '[[schedule]]\ncron = "%s"\ntarget = "live_integration,live_bench"\nvms = ["%s%d"]\n' \
 			"$1" "$name" "$host"
 	done >"$dir/serve.toml"

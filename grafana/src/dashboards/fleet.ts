@@ -11,7 +11,6 @@ import {
   WIDTH,
   ZERO_IS_BAD,
   bars,
-  choice,
   frame,
   linkToTrend,
   linkToVm,
@@ -24,18 +23,15 @@ import {
   states,
   words,
 } from "../parts";
-
-const VM = 'vm=~"$vm"';
-const OF_BOTH = `${VM}, target=~"$target"`;
+import { VM, VM_AND_TARGET, failingTests, withChoice } from "../choice";
 
 export function fleet(): Dashboard {
-  return frame(
+  const dashboard = frame(
     "fleet",
     "Fleet",
     "Every VM and every target: what is up, what passed last, what failed, what got slower.",
-  )
-    .withVariable(choice("vm", "orchestrator_vm_info", "The VMs that are shown."))
-    .withVariable(choice("target", "orchestrator_target_passed", "The targets that are shown."))
+  );
+  return withChoice(dashboard)
     .withPanel(
       number(
         {
@@ -67,7 +63,7 @@ export function fleet(): Dashboard {
             [1, GREEN],
           ],
         },
-        now(`avg(orchestrator_target_passed{${OF_BOTH}})`, "passing"),
+        now(`avg(orchestrator_target_passed{${VM_AND_TARGET}})`, "passing"),
       ),
     )
     .withPanel(
@@ -78,7 +74,7 @@ export function fleet(): Dashboard {
           size: [4, 4],
           steps: ANY_IS_BAD,
         },
-        now(`count(orchestrator_test_failed{${OF_BOTH}}) or vector(0)`, "failing"),
+        now(`count(orchestrator_test_failed{${VM_AND_TARGET}}) or vector(0)`, "failing"),
       ),
     )
     .withPanel(
@@ -103,7 +99,7 @@ export function fleet(): Dashboard {
           steps: ANY_IS_BAD,
         },
         now(
-          `count(time() - orchestrator_run_due_timestamp_seconds{${OF_BOTH}} > on () group_left () global:run_overdue_seconds:threshold) or vector(0)`,
+          `count(time() - orchestrator_run_due_timestamp_seconds{${VM_AND_TARGET}} > on () group_left () global:run_overdue_seconds:threshold) or vector(0)`,
           "overdue",
         ),
       ),
@@ -150,7 +146,7 @@ export function fleet(): Dashboard {
           steps: ZERO_IS_BAD,
         },
         words("failed", "passed"),
-        series(`orchestrator_target_passed{${OF_BOTH}}`, "{{vm}} {{target}}"),
+        series(`orchestrator_target_passed{${VM_AND_TARGET}}`, "{{vm}} {{target}}"),
       ),
     )
     .withPanel(
@@ -166,23 +162,7 @@ export function fleet(): Dashboard {
       ),
     )
     .withRow(row("What is wrong"))
-    .withPanel(
-      list(
-        {
-          title: "Failing tests",
-          description:
-            "Each test that failed in the last run of its target. The VM leads to the VM.",
-          size: [12, 9],
-          noValue: "none",
-        },
-        [
-          { from: "vm", as: "VM", link: linkToVm("VM") },
-          { from: "target", as: "Target" },
-          { from: "test", as: "Test" },
-        ],
-        rows(`max by (vm, target, test) (orchestrator_test_failed{${OF_BOTH}})`),
-      ),
-    )
+    .withPanel(failingTests(9))
     .withPanel(
       list(
         {
@@ -213,7 +193,10 @@ export function fleet(): Dashboard {
           size: [12, 9],
           unit: "s",
         },
-        now(`time() - orchestrator_last_run_timestamp_seconds{${OF_BOTH}}`, "{{vm}} {{target}}"),
+        now(
+          `time() - orchestrator_last_run_timestamp_seconds{${VM_AND_TARGET}}`,
+          "{{vm}} {{target}}",
+        ),
       ),
     )
     .withPanel(
@@ -223,7 +206,7 @@ export function fleet(): Dashboard {
           description: "Tests of the last runs of the chosen targets, by VM and outcome.",
           size: [12, 9],
         },
-        now(`sum by (vm, outcome) (orchestrator_tests{${OF_BOTH}})`, "{{vm}} {{outcome}}"),
+        now(`sum by (vm, outcome) (orchestrator_tests{${VM_AND_TARGET}})`, "{{vm}} {{outcome}}"),
       ),
     )
     .build();

@@ -8,7 +8,6 @@ import {
   ZERO_IS_BAD,
   WIDTH,
   bars,
-  choice,
   frame,
   lines,
   linkToVm,
@@ -21,20 +20,17 @@ import {
   states,
   words,
 } from "../parts";
-
-const VM = 'vm=~"$vm"';
-const OF_BOTH = `${VM}, target=~"$target"`;
+import { VM, VM_AND_TARGET, failingTests, withChoice } from "../choice";
 
 export function run(): Dashboard {
-  return frame(
+  const dashboard = frame(
     "run",
     "Run",
     "The run that goes on, or the last one of each VM: stages, tests, what failed and how long it took.",
   )
     .time({ from: "now-1h", to: "now" })
-    .refresh("10s")
-    .withVariable(choice("vm", "orchestrator_vm_info", "The VMs that are shown."))
-    .withVariable(choice("target", "orchestrator_target_passed", "The targets that are shown."))
+    .refresh("10s");
+  return withChoice(dashboard)
     .withPanel(
       number(
         {
@@ -53,7 +49,7 @@ export function run(): Dashboard {
           description: "Tests that have passed, in the run that goes on or the last one.",
           size: [4, 4],
         },
-        now(`sum(orchestrator_tests{${OF_BOTH}, outcome="passed"})`, "passed"),
+        now(`sum(orchestrator_tests{${VM_AND_TARGET}, outcome="passed"})`, "passed"),
       ),
     )
     .withPanel(
@@ -64,7 +60,7 @@ export function run(): Dashboard {
           size: [4, 4],
           steps: ANY_IS_BAD,
         },
-        now(`sum(orchestrator_tests{${OF_BOTH}, outcome="failed"})`, "failed"),
+        now(`sum(orchestrator_tests{${VM_AND_TARGET}, outcome="failed"})`, "failed"),
       ),
     )
     .withPanel(
@@ -74,7 +70,7 @@ export function run(): Dashboard {
           description: "Tests that were skipped, each for a reason that the run's summary names.",
           size: [4, 4],
         },
-        now(`sum(orchestrator_tests{${OF_BOTH}, outcome="skipped"})`, "skipped"),
+        now(`sum(orchestrator_tests{${VM_AND_TARGET}, outcome="skipped"})`, "skipped"),
       ),
     )
     .withPanel(
@@ -112,28 +108,15 @@ export function run(): Dashboard {
           { from: "Value #B", as: "Ended", unit: "dateTimeFromNow" },
           { from: "Value #C", as: "Took", unit: "s" },
         ],
-        rows(`max by (vm, target) (orchestrator_target_passed{${OF_BOTH}})`),
+        rows(`max by (vm, target) (orchestrator_target_passed{${VM_AND_TARGET}})`),
         // Grafana's units of dates are in milliseconds.
-        rows(`max by (vm, target) (orchestrator_last_run_timestamp_seconds{${OF_BOTH}}) * 1000`),
-        rows(`max by (vm, target) (orchestrator_target_duration_seconds{${OF_BOTH}})`),
+        rows(
+          `max by (vm, target) (orchestrator_last_run_timestamp_seconds{${VM_AND_TARGET}}) * 1000`,
+        ),
+        rows(`max by (vm, target) (orchestrator_target_duration_seconds{${VM_AND_TARGET}})`),
       ),
     )
-    .withPanel(
-      list(
-        {
-          title: "Failing tests",
-          description: "Each test that failed. The VM leads to the VM.",
-          size: [12, 10],
-          noValue: "none",
-        },
-        [
-          { from: "vm", as: "VM", link: linkToVm("VM") },
-          { from: "target", as: "Target" },
-          { from: "test", as: "Test" },
-        ],
-        rows(`max by (vm, target, test) (orchestrator_test_failed{${OF_BOTH}})`),
-      ),
-    )
+    .withPanel(failingTests(10))
     .withPanel(
       lines(
         {
@@ -141,7 +124,7 @@ export function run(): Dashboard {
           description: "Tests that have ended on each VM, whatever way, as the run goes on.",
           size: [12, 9],
         },
-        series(`sum by (vm) (orchestrator_tests{${OF_BOTH}})`, "{{vm}}"),
+        series(`sum by (vm) (orchestrator_tests{${VM_AND_TARGET}})`, "{{vm}}"),
       ),
     )
     .withPanel(
@@ -152,7 +135,7 @@ export function run(): Dashboard {
           size: [12, 9],
         },
         now(
-          `sum by (category, outcome) (orchestrator_tests{${OF_BOTH}})`,
+          `sum by (category, outcome) (orchestrator_tests{${VM_AND_TARGET}})`,
           "{{category}} {{outcome}}",
         ),
       ),
@@ -181,7 +164,7 @@ export function run(): Dashboard {
           size: [12, 12],
           unit: "s",
         },
-        series(`orchestrator_target_duration_seconds{${OF_BOTH}}`, "{{vm}} {{target}}"),
+        series(`orchestrator_target_duration_seconds{${VM_AND_TARGET}}`, "{{vm}} {{target}}"),
       ),
     )
     .withPanel(

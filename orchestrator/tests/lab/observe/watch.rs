@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use reqwest::Url;
@@ -84,6 +84,11 @@ impl Watch {
         fs::read_to_string(self.dir.join("observe.err")).unwrap()
     }
 
+    /// The folder of the service's runs.
+    pub(super) fn runs(&self) -> PathBuf {
+        self.dir.join("runs")
+    }
+
     /// The file that is recorded as the console of `vm`.
     pub(super) fn console(&self, vm: &str) -> PathBuf {
         self.dir.join("consoles").join(vm)
@@ -121,9 +126,10 @@ impl Watch {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// As Ctrl-C does; what the script ended with.
+    /// As Ctrl-C does, but for the signal: SIGINT is ignored by what a shell has
+    /// started in the background. What the script ended with.
     pub(super) fn stop(mut self) -> ExitStatus {
-        signal(self.script.id().cast_signed(), Signal::INT);
+        signal(self.script.id().cast_signed(), Signal::TERM);
         let status = self.script.wait().unwrap();
         for url in [&self.orchestrator, &self.prometheus, &self.alertmanager] {
             let addresses = url.socket_addrs(|| None).unwrap();
@@ -153,14 +159,4 @@ fn labels(object: &Value) -> Labels {
     labels
         .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
         .collect()
-}
-
-/// Leave, where the service looks for runs, the log of one that judged a
-/// benchmark of `vm` as worse.
-pub(super) fn leave_regression(lab: &TestLab, vm: &str) {
-    let run = "20261120T030000000Z-judged";
-    let log = include_str!("judged.ndjson").replace("SPARE", vm);
-    let folder: &Path = &lab.dir().parent().unwrap().join("runs").join(run);
-    fs::create_dir_all(folder).unwrap();
-    fs::write(folder.join("events.ndjson"), log).unwrap();
 }
