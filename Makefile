@@ -16,7 +16,7 @@ KMOD_SOURCES := Makefile tcpstats.h tcpstats_layout.h core cross freebsd test to
 C_SOURCES := $(shell find kmod vm-bin -path kmod/tcpstats/build -prune -o \
 	-name '*.[ch]' -print)
 GRAFANA_TOOLS := grafana/node_modules/.package-lock.json
-SHELL_SCRIPTS := .ci/run $(shell find scripts kmod -path kmod/tcpstats/build -prune -o \
+SHELL_SCRIPTS := .ci/run nix/test/bin/nix $(shell find scripts kmod nix -path kmod/tcpstats/build -prune -o \
 	-name '*.sh' -print)
 
 .PHONY: help
@@ -31,12 +31,16 @@ setup: ## install what building, testing and the lab need (Debian)
 demo: setup dist ## run all tests on three embedded hosts, end to end
 	@scripts/demo.sh
 
+.PHONY: demo-panic
+demo-panic: setup dist ## show a run in which one of three embedded hosts panics
+	@scripts/demo-panic.sh
+
 .PHONY: observe
 observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertmanager; Ctrl-C ends it
 	@scripts/observe.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo ## set everything up and pass every test
+test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo test-nix ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -135,9 +139,22 @@ test-grafana: setup $(GRAFANA_TOOLS) ## dashboards as generated and valid; rules
 	promtool test rules grafana/prometheus/tests/*.yml
 	amtool check-config grafana/prometheus/alertmanager.yml
 
+.PHONY: test-observe
+test-observe: setup ## every panel's queries and the alerts over a real system; prints a table
+	$(CARGO) build --workspace --locked
+	$(CARGO) test -p orchestrator --locked --test lab observe -- --nocapture
+
 .PHONY: test-demo
 test-demo: dist ## `make demo` gives what the README says
 	@scripts/test-demo.sh
+
+.PHONY: test-nix
+test-nix: dist ## the flake, without a network: evaluated, built, run
+	@nix/test/run.sh
+
+.PHONY: prove-regressions
+prove-regressions: setup dist ## 30 real runs of one commit are quiet, a fifth slower is found in 5
+	@scripts/prove-regressions.sh
 
 .PHONY: bench
 bench: dist ## measure what has a cost: parser, walk, connections, scrapes, statistics
@@ -148,6 +165,7 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
 	$(CARGO) bench -p orchestrator --locked --bench scale
+	$(CARGO) bench -p orchestrator --locked --bench history
 	@scripts/bench-filter-tests.sh
 
 .PHONY: clean

@@ -187,6 +187,7 @@ cat <<END
 orchestrator   http://127.0.0.1:$orchestrator_port/metrics
 Prometheus     http://127.0.0.1:$prometheus_port/
 Alertmanager   http://127.0.0.1:$alertmanager_port/
+               (Debian's has no page: amtool --alertmanager.url=http://127.0.0.1:$alertmanager_port alert)
 logs and runs  $dir
 
 Grafana is not in Debian. One in a container, with our dashboards, at http://127.0.0.1:3000/:

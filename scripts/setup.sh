@@ -14,6 +14,7 @@ packages=(
 	"clang-format-14 /usr/bin/clang-format-14"
 	"curl /usr/bin/curl"
 	"fuse3 /usr/bin/fusermount3"
+	"git /usr/bin/git"
 	"iproute2 /usr/bin/ss"
 	"libck-dev /usr/include/ck_queue.h"
 	"libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux"
@@ -21,6 +22,7 @@ packages=(
 	"libfuse3-dev /usr/include/fuse3/fuse_lowlevel.h"
 	"llvm-14 /usr/bin/llvm-readelf-14"
 	"mandoc /usr/bin/mandoc"
+	"nix-bin /usr/bin/nix"
 	"nodejs /usr/bin/node"
 	"npm /usr/bin/npm"
 	"openssh-client /usr/bin/ssh"
@@ -32,6 +34,7 @@ packages=(
 	"python3-venv /usr/share/doc/python3-venv"
 	"rsync /usr/bin/rsync"
 	"shellcheck /usr/bin/shellcheck"
+	"tidy /usr/bin/tidy"
 	"util-linux /usr/bin/flock"
 	"valgrind /usr/bin/valgrind"
 )
@@ -66,6 +69,12 @@ freebsd) packages+=("${packages_freebsd[@]}") ;;
 	exit 2
 	;;
 esac
+
+# The rest is in nix/dev-shell.nix; Debian's second Rust is not.
+if [ -n "${IN_NIX_SHELL-}" ] && [ $# -eq 0 ]; then
+	say "the tools are those of the Nix shell"
+	exit 0
+fi
 
 missing=()
 for entry in "${packages[@]}"; do

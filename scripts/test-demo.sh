@@ -4,25 +4,11 @@
 # metrics from the middle of the run, the log, and nothing left behind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/checks.sh
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export TCPSTATS_RUNS_DIR=$scratch/runs
-passed=0
-failed=0
-
-check() {
-	local what=$1
-	shift
-	if "$@"; then
-		printf 'ok - %s\n' "$what"
-		passed=$((passed + 1))
-	else
-		printf 'not ok - %s\n' "$what"
-		failed=$((failed + 1))
-	fi
-}
-
 lines() { [ "$(grep -cE "$2" "$scratch/out")" -eq "$1" ]; }
 
 for round in first second; do
@@ -42,5 +28,4 @@ for round in first second; do
 	rm -rf "$scratch/runs"
 	[ "$failed" -eq 0 ] || cat "$scratch/out"
 done
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+conclude

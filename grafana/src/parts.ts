@@ -284,15 +284,17 @@ export function oneOf(
     .sort(dashboard.VariableSort.NaturalAsc);
 }
 
-/** To another dashboard, from a cell or series: with the VM that it is about. */
-export function linkToVm(label: string): dashboard.DashboardLinkBuilder {
-  return dataLink("The VM", `/d/${UID.vm}?var-vm=\${__data.fields.${label}}`);
+/** To the VM that is in this column. */
+export function linkToVm(column: string): dashboard.DashboardLinkBuilder {
+  return dataLink("The VM", `/d/${UID.vm}?var-vm=\${__data.fields.${column}}`);
 }
 
-/** To the trends of the VM and the benchmark of a row. */
-export function linkToTrend(): dashboard.DashboardLinkBuilder {
-  const which = ["vm", "benchmark"].map((label) => `var-${label}=\${__data.fields.${label}}`);
-  return dataLink("Its trend", `/d/${UID.trends}?${which.join("&")}`);
+/** To the trends of the VM and the benchmark that are in these columns. */
+export function linkToTrend(vm: string, benchmark: string): dashboard.DashboardLinkBuilder {
+  return dataLink(
+    "Its trend",
+    `/d/${UID.trends}?var-vm=\${__data.fields.${vm}}&var-benchmark=\${__data.fields.${benchmark}}`,
+  );
 }
 
 function dataLink(title: string, url: string): dashboard.DashboardLinkBuilder {

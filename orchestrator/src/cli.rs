@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{analyze, doctor, lab, reference, replay, report, run, serve};
+use crate::{analyze, doctor, history, lab, reference, replay, report, run, serve};
 
 /// Drives tcpstats test machines over SSH, follows their tests live and reports.
 #[derive(Debug, Parser)]
@@ -33,6 +33,20 @@ enum Command {
     Serve(serve::Args),
     /// Show a run again from its event log
     Replay(replay::Args),
+    /// List past runs, the newest first
+    Runs(history::cli::runs::Args),
+    /// Show a run in full: its summary, machines, stages and attempts
+    Show(history::cli::show::Args),
+    /// List or print what a VM of a run has left: output, console, files
+    Logs(history::cli::logs::Args),
+    /// Make the database of past runs anew
+    History(history::cli::rebuild::Args),
+    /// Compare two runs: their benchmarks and their tests
+    Compare(history::cli::compare::Args),
+    /// Plot a benchmark over all runs, with its changes
+    Trend(history::cli::trend::Args),
+    /// List what got slower, or say that it is known
+    Ack(history::cli::ack::Args),
     /// Write what came of a run into files: a page to look at, JSON, JUnit
     Report(report::Args),
     /// Find the changes of any series of measurements
@@ -53,6 +67,13 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Runs(args) => history::cli::runs::main(&args),
+        Command::Show(args) => history::cli::show::main(&args),
+        Command::Logs(args) => history::cli::logs::main(&args),
+        Command::History(args) => history::cli::rebuild::main(&args),
+        Command::Compare(args) => history::cli::compare::main(&args),
+        Command::Trend(args) => history::cli::trend::main(&args),
+        Command::Ack(args) => history::cli::ack::main(&args),
         Command::Report(args) => report::main(&args),
         Command::Analyze(args) => analyze::main(&args),
         Command::Lab(args) => lab::cli::main(args),

@@ -8,13 +8,18 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tokio::runtime::Builder;
+
 use crate::event::Event;
 use crate::event_log::{ReadError, Reader};
+use crate::projection::html::trend::Trend;
 use crate::projection::junit::Junit;
 use crate::projection::state::RunState;
 use crate::projection::summary::{self, Look};
+use crate::projection::text;
 use crate::projection::text::ColorChoice;
 use crate::projection::{Details, Projection, github, html, result};
+use crate::trends;
 
 /// Which outputs are wanted.
 #[derive(Debug, clap::Args)]
@@ -78,6 +83,9 @@ pub enum Error {
     /// The result could not be made.
     #[error("failed to make the result")]
     Result(#[from] serde_json::Error),
+    /// What waits for the history.
+    #[error("failed to set up the threads that wait for the database")]
+    System(#[source] io::Error),
     /// Standard output.
     #[error("failed to print")]
     Print(#[from] io::Error),
@@ -89,8 +97,8 @@ impl Outputs {
         self.github || env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true")
     }
 
-    /// Write all that is wanted of the run that `state` is of, and whose log is
-    /// at `log`, which may break off. Annotations go beside a result as JSON,
+    /// Write all that is wanted of the run that `state` is of, whose log is at
+    /// `log`, which may break off, and whose page shows `trends`. Annotations go beside a result as JSON,
     /// which must stand alone.
     ///
     /// # Errors
@@ -99,6 +107,7 @@ impl Outputs {
         &self,
         state: &RunState,
         log: &Path,
+        trends: &[Trend],
         out: &mut impl Write,
         beside: &mut impl Write,
     ) -> Result<(), Error> {
@@ -112,9 +121,9 @@ impl Outputs {
             print(beside, &annotations)?;
         } else {
             let summary = summary::render(state, Look::of_stdout(self.color));
-            print(out, &(annotations + &summary))?;
+            print(out, &(annotations + &text::fold_for_stdout(summary)))?;
         }
-        self.files.write(state, log)
+        self.files.write(state, log, trends)
     }
 }
 
@@ -136,12 +145,36 @@ impl Files {
         Ok(())
     }
 
-    /// Write them for the run that `state` is of, and whose log is at `log`,
-    /// which may break off.
+    /// The history of what the run measured that `state` is of and whose log is
+    /// at `log`; nothing where no page is to show it.
+    pub(crate) async fn trends(&self, state: &RunState, log: &Path) -> Vec<Trend> {
+        match &self.html {
+            Some(_) => trends::of_run(log, state).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// The same for who has nothing else to wait for.
+    ///
+    /// # Errors
+    /// Where waiting can't be set up.
+    pub(crate) fn trends_now(&self, state: &RunState, log: &Path) -> Result<Vec<Trend>, Error> {
+        let built = Builder::new_current_thread().enable_all().build();
+        let runtime = built.map_err(Error::System)?;
+        Ok(runtime.block_on(self.trends(state, log)))
+    }
+
+    /// Write them for the run that `state` is of, whose log is at `log`, which
+    /// may break off, and whose page shows `trends`.
     ///
     /// # Errors
     /// The first that failed.
-    pub(crate) fn write(&self, state: &RunState, log: &Path) -> Result<(), Error> {
+    pub(crate) fn write(
+        &self,
+        state: &RunState,
+        log: &Path,
+        trends: &[Trend],
+    ) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
         }
@@ -158,7 +191,7 @@ impl Files {
         for (option, path) in self.named() {
             let text = match option {
                 JUNIT => junit.render()?,
-                _ => html::run::page(state, &details, &[]),
+                _ => html::run::page(state, &details, trends),
             };
             fs::write(path, text).map_err(could_not_write(option, path))?;
         }

@@ -81,8 +81,10 @@ fn write_page(dir: &Path, command: &Command) -> io::Result<()> {
     shown.into_iter().try_for_each(|sub| write_page(dir, sub))
 }
 
-/// `page` with vertical space as manual pages want it: an empty line between
-/// two line breaks is one, but formatters warn of the breaks.
+/// `page` as manual pages want it. An empty line between two line breaks is
+/// vertical space, but formatters warn of the breaks; and what follows the help
+/// has no heading of its own.
 fn tidy(page: &str) -> String {
     page.replace("\n.br\n\n.br\n", "\n.sp\n")
+        .replace(".SH EXTRA\nExit status: ", ".SH \"EXIT STATUS\"\n")
 }

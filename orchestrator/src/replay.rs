@@ -11,20 +11,19 @@ use crate::outputs::{self, print};
 use crate::projection::metrics::Metrics;
 use crate::projection::state::RunState;
 use crate::projection::{Fold, Projection, StateHandle};
-use crate::runs;
+use crate::runs::{self, RunsDir};
 use crate::tell;
 
 /// What to replay, and how it is to be shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, its folder, or its events.ndjson
+    /// A run's name, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Print the metrics that the run left, instead of the summary
     #[arg(long, conflicts_with = "json")]
     metrics: bool,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
     #[command(flatten)]
     outputs: outputs::Outputs,
 }
@@ -76,11 +75,15 @@ fn replay(args: &Args, out: &mut impl Write, notes: &mut impl Write) -> Result<E
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?;
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
-    let read = read(&args.run, args.runs_dir.as_deref(), &mut fold, &state)?;
+    let read = read(&args.run, &args.runs_dir, &mut fold, &state)?;
     if args.metrics {
         print(out, &metrics.render())?;
     } else {
-        state.read(|state| args.outputs.write(state, &read.path, out, notes))?;
+        state.read(|state| {
+            let trends = args.outputs.files.trends_now(state, &read.path)?;
+            let outputs = &args.outputs;
+            outputs.write(state, &read.path, &trends, out, notes)
+        })?;
     }
     read.end(notes)?;
     Ok(state.read(RunState::exit_status))
@@ -99,15 +102,11 @@ pub(crate) struct Read {
 /// Where nothing of a run is known then.
 pub(crate) fn read(
     run: &Path,
-    runs_dir: Option<&Path>,
+    runs_dir: &RunsDir,
     fold: &mut Fold,
     state: &StateHandle,
 ) -> Result<Read, Error> {
-    let runs_dir = match runs_dir {
-        Some(dir) => dir.to_owned(),
-        None => runs::default_dir()?,
-    };
-    let path = runs::log_path(run, &runs_dir);
+    let path = runs::log_path(run, &runs_dir.path()?);
     let end = feed(&path, fold);
     if let Err(error @ Error::Open { .. }) = end {
         return Err(error);

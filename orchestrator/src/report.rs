@@ -11,21 +11,21 @@ use crate::outputs::{self, Files, print};
 use crate::projection::state::RunState;
 use crate::projection::{Fold, StateHandle, result};
 use crate::replay;
+use crate::runs::RunsDir;
 
 /// What to report, and where to.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("files").args(["junit", "html", "json"]).required(true).multiple(true))]
 pub struct Args {
-    /// A run's name, its folder, or its events.ndjson
+    /// A run's name, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Write the run's end as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
     files: Files,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
 }
 
 /// Write the files. What the run itself returned does not matter: 0, or 2 where
@@ -42,12 +42,13 @@ fn report(
 ) -> Result<ExitStatus, replay::Error> {
     let state = StateHandle::default();
     let mut fold = Fold::new(state.clone(), Vec::new());
-    let read = replay::read(&args.run, args.runs_dir.as_deref(), &mut fold, &state)?;
+    let read = replay::read(&args.run, &args.runs_dir, &mut fold, &state)?;
     state.read(|state| -> Result<(), outputs::Error> {
         if let Some(path) = &args.json {
             write_json(state, path, out)?;
         }
-        args.files.write(state, &read.path)
+        let trends = args.files.trends_now(state, &read.path)?;
+        args.files.write(state, &read.path, &trends)
     })?;
     read.end(notes)?;
     Ok(ExitStatus::Success)

@@ -26,8 +26,30 @@ pub fn default_dir() -> Result<PathBuf, NoRunsDir> {
     Ok(state.join("tcpstats").join("runs"))
 }
 
-/// The event log of `run`, which is a run's name, its folder or the log itself.
-/// The file need not exist.
+/// The folder that a person names, or their own.
+#[derive(Debug, clap::Args)]
+pub struct RunsDir {
+    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    runs_dir: Option<PathBuf>,
+}
+
+impl RunsDir {
+    /// # Errors
+    /// Where none is named and the user has no home.
+    pub fn path(&self) -> Result<PathBuf, NoRunsDir> {
+        match &self.runs_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => default_dir(),
+        }
+    }
+}
+
+/// What stands for the name of the newest run.
+pub const LATEST: &str = "latest";
+
+/// The event log of `run`, which is a run's name, [`LATEST`], its folder or the
+/// log itself. The file need not exist.
 #[must_use]
 pub fn log_path(run: &Path, runs_dir: &Path) -> PathBuf {
     if run.is_file() {
@@ -35,8 +57,19 @@ pub fn log_path(run: &Path, runs_dir: &Path) -> PathBuf {
     } else if run.is_dir() || run.components().count() != 1 {
         run.join(event_log::FILE_NAME)
     } else {
-        runs_dir.join(run).join(event_log::FILE_NAME)
+        let newest = (run == Path::new(LATEST)).then(|| newest_log(runs_dir));
+        let named = || runs_dir.join(run).join(event_log::FILE_NAME);
+        newest.flatten().unwrap_or_else(named)
     }
+}
+
+/// Of the newest run that has one: a run of a service that waits has none yet.
+fn newest_log(runs_dir: &Path) -> Option<PathBuf> {
+    let names = names(runs_dir).ok()?;
+    let mut logs = names
+        .iter()
+        .map(|name| runs_dir.join(name).join(event_log::FILE_NAME));
+    logs.find(|log| log.is_file())
 }
 
 /// The folder of runs in which `log` is, and the run's name there; `None` for a

@@ -84,15 +84,14 @@ pub struct Judgement {
 
 impl Judgement {
     /// Judge `series`, which gets worse as `worse` says, by `method`. A person knows of the changes
-    /// at the points `acknowledged`: a change found within its shortest possible side of one is
-    /// that one, since more points may move it.
+    /// at the points `acknowledged`.
     #[must_use]
     pub fn of(series: &[f64], worse: Worse, method: &Method, acknowledged: &[usize]) -> Self {
         let changes = method.changes(series);
         let suspicion = suspicion(series, &changes);
         let is_known = |change: &Change| {
-            let near = |known: &usize| known.abs_diff(change.index) < method.demands.min_side;
-            acknowledged.iter().any(near)
+            let is_it = |known: &usize| method.is_same(*known, change.index);
+            acknowledged.iter().any(is_it)
         };
         let standing = |place: usize, change: &Change| {
             let recovers = |later: &Change| worse.is_as_good(later.after.mean, change.before.mean);

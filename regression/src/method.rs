@@ -93,6 +93,13 @@ impl Method {
         self.merge(series, proposals)
     }
 
+    /// Whether a change that was found at `before` is the one that is found at `now`: more points
+    /// may move it, by less than what two changes are apart.
+    #[must_use]
+    pub fn is_same(&self, before: usize, now: usize) -> bool {
+        before.abs_diff(now) < self.demands.min_side
+    }
+
     /// The weaker p-value that a proposal needs: it is judged by its window alone, and again when
     /// all are known.
     fn weak_p(&self) -> f64 {

@@ -193,10 +193,10 @@ export function fleet(): Dashboard {
           noValue: "none",
         },
         [
-          { from: "vm", as: "vm" },
-          { from: "benchmark", as: "benchmark", link: linkToTrend() },
-          { from: "workload", as: "workload" },
-          { from: "connections", as: "connections" },
+          { from: "vm", as: "VM", link: linkToVm("VM") },
+          { from: "benchmark", as: "Benchmark", link: linkToTrend("VM", "Benchmark") },
+          { from: "workload", as: "Workload" },
+          { from: "connections", as: "Connections" },
           { from: "Value", as: "Change", unit: "percentunit" },
         ],
         rows(

@@ -67,8 +67,9 @@ export function trends(): Dashboard {
         .datasource(DATASOURCE)
         .enable(true)
         .iconColor(RED)
+        // Where it is another than five minutes ago, or new.
         .expr(
-          `orchestrator_benchmark_change_ratio{${WHICH}} != 0 and changes(orchestrator_benchmark_change_ratio{${WHICH}}[$__interval]) > 0`,
+          `orchestrator_benchmark_change_ratio{${WHICH}} != 0 unless orchestrator_benchmark_change_ratio{${WHICH}} == orchestrator_benchmark_change_ratio{${WHICH}} offset 5m`,
         )
         .step("60s")
         .titleFormat("{{benchmark}} changed on {{vm}}")

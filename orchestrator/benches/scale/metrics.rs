@@ -14,7 +14,7 @@ use protocol::event::TestFinished;
 
 use crate::{events, line};
 
-const VMS: u64 = 100;
+const VMS: u32 = 100;
 const TESTS: u64 = 178;
 const CATEGORIES: [&str; 7] = ["A", "B", "C", "D", "E", "F", "G"];
 /// What a scrape of /metrics may take.
@@ -68,8 +68,8 @@ fn metrics(outcome: Outcome) -> Metrics {
             body,
         });
     };
-    tell(events::begin(VMS));
-    for vm in (0..VMS).map(events::name) {
+    tell(events::begin(events::names(VMS)));
+    for vm in events::names(VMS) {
         for stage in Stage::ALL {
             tell(Body::StageStarted {
                 vm: vm.clone(),

@@ -2,9 +2,11 @@
 //! The log of a run's events, `events.ndjson` in the run's folder: the only
 //! truth of a run.
 //!
-//! - [`mod@write`]: numbers, stamps, appends and syncs, then feeds the projections.
+//! - [`append`]: numbers, stamps and appends.
+//! - [`mod@write`]: syncs what was appended, then feeds the projections.
 //! - [`mod@read`]: gives the events back, and says where a file can't be trusted.
 
+mod append;
 pub mod read;
 pub mod write;
 

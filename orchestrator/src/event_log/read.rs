@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use jiff::Timestamp;
+use protocol::TestEvent;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::event::{Body, Event, VERSION};
 
@@ -67,6 +67,8 @@ pub struct Reader<R> {
     bytes: u64,
     cut: Option<u64>,
     ended: bool,
+    /// The line at hand; kept for its memory.
+    text: Vec<u8>,
 }
 
 /// Where the whole events of a log end.
@@ -97,6 +99,7 @@ impl<R: BufRead> Reader<R> {
             bytes: 0,
             cut: None,
             ended: false,
+            text: Vec::new(),
         }
     }
 
@@ -121,11 +124,12 @@ impl<R: BufRead> Reader<R> {
         let expected = self.line;
         self.line += 1;
         let line = self.line;
-        let mut bytes = Vec::new();
+        let bytes = &mut self.text;
+        bytes.clear();
         self.input
             .by_ref()
             .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut bytes)
+            .read_until(b'\n', bytes)
             .map_err(|source| ReadError::Io { line, source })?;
         if bytes.is_empty() {
             return Ok(None);
@@ -140,7 +144,7 @@ impl<R: BufRead> Reader<R> {
             self.cut = Some(line);
             return Ok(None);
         }
-        let event = event(&bytes).map_err(|error| ReadError::Garbage {
+        let event = event(bytes).map_err(|error| ReadError::Garbage {
             line,
             reason: error.to_string(),
         })?;
@@ -162,13 +166,13 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// The event of a line. What a test binary said, which nearly all lines are, is
-/// read without the buffers that a type with a tag inside costs; what that way
-/// does not take is left to the general one.
+/// The event of a line. Nearly all are ends of tests, which are read without the
+/// buffers that a type with a tag inside costs; what that way does not take is
+/// left to the general one.
 fn event(line: &[u8]) -> serde_json::Result<Event> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Harness<'a> {
+    struct Harness {
         v: u32,
         seq: u64,
         #[serde(with = "protocol::event::rfc3339_micros")]
@@ -177,8 +181,7 @@ fn event(line: &[u8]) -> serde_json::Result<Event> {
         _type: Type,
         vm: String,
         target: String,
-        #[serde(borrow)]
-        event: &'a RawValue,
+        event: TestEvent,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "snake_case")]
@@ -186,9 +189,11 @@ fn event(line: &[u8]) -> serde_json::Result<Event> {
         Harness,
     }
 
-    let Ok(said) = serde_json::from_slice::<Harness<'_>>(line) else {
+    let text = str::from_utf8(line).ok();
+    let Some(said) = text.and_then(|text| serde_json::from_str::<Harness>(text).ok()) else {
         return serde_json::from_slice(line);
     };
+    let TestEvent(event) = said.event;
     Ok(Event {
         v: said.v,
         seq: said.seq,
@@ -196,7 +201,7 @@ fn event(line: &[u8]) -> serde_json::Result<Event> {
         body: Body::Harness {
             vm: said.vm,
             target: said.target,
-            event: protocol::read::event(said.event.get().as_bytes())?,
+            event,
         },
     })
 }

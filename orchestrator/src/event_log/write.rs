@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The writing side of a run's log: one thread of its own, fed through a
+//! The writing side of a run's log: two threads of its own, fed through a
 //! bounded channel, so that a slow disk slows the run down instead of filling
-//! memory and never blocks the executors' threads.
+//! memory and never blocks the executors' threads. One appends (see
+//! [`super::append`]); the other syncs what was appended meanwhile, and shows it.
 //!
 //! Invariant: a projection sees an event only after it is on disk.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
+use std::iter;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -15,15 +17,18 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::End;
-use crate::event::{Body, Event, VERSION};
+use super::append::{Appended, Appender, UNSYNCED_GROUPS};
+use crate::event::Body;
 use crate::projection::Projection;
 
 /// Events that may wait for the disk before their senders have to.
 const QUEUE: usize = 8192;
 
-/// Events that share one sync at most: what waits while the disk is at one sync
-/// goes with the next.
-const GROUP: usize = 4096;
+/// Where a new log ends.
+const NOTHING: End = End {
+    bytes: 0,
+    next_seq: 0,
+};
 
 /// Why a log could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +82,7 @@ impl Writer {
             .create_new(true)
             .open(path)
             .map_err(failed(path, "created"))?;
-        let end = End {
-            bytes: 0,
-            next_seq: 0,
-        };
-        Self::write_to(path, file, end, projections, clock, on_failure)
+        Self::write_to(path, file, NOTHING, projections, clock, on_failure)
     }
 
     /// Go on with the log at `path` after `end`, as [`Writer::start`] does with
@@ -129,21 +130,17 @@ impl Writer {
         file.set_len(end.bytes).map_err(failed(path, "shortened"))?;
         let (queue, events) = mpsc::channel(QUEUE);
         let (report, result) = oneshot::channel();
-        let appender = Appender {
-            file,
-            length: end.bytes,
-            next_seq: end.next_seq,
-        };
+        let appended =
+            Appender::start(file, end, events, clock).map_err(failed(path, "appended to"))?;
         let failed_to_write = failed(path, "written");
         thread::Builder::new()
             .name("event-log".into())
             .spawn(move || {
                 // A panicking projection must end the run as a full disk does,
                 // not leave it going without a log.
-                let written = panic::catch_unwind(AssertUnwindSafe(|| {
-                    write_all(appender, events, projections, &clock)
-                }))
-                .unwrap_or_else(|_| Err(io::Error::other("a projection panicked")));
+                let written =
+                    panic::catch_unwind(AssertUnwindSafe(|| sync_all(appended, projections)))
+                        .unwrap_or_else(|_| Err(io::Error::other("a projection panicked")));
                 if written.is_err() {
                     on_failure();
                 }
@@ -186,62 +183,20 @@ fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> WriteE
     }
 }
 
-fn write_all(
-    mut log: Appender,
-    mut events: mpsc::Receiver<Body>,
-    mut projections: Vec<Box<dyn Projection>>,
-    clock: &dyn Fn() -> Timestamp,
-) -> io::Result<()> {
-    let mut group = Vec::with_capacity(GROUP);
-    while events.blocking_recv_many(&mut group, GROUP) > 0 {
-        let written = log.append(group.drain(..).map(|body| (clock(), body)))?;
-        for event in &written {
+/// Sync and show what is appended, until nothing more will be. What was
+/// appended during one sync shares the next.
+fn sync_all(mut appended: Appended, mut projections: Vec<Box<dyn Projection>>) -> io::Result<()> {
+    while let Ok(first) = appended.groups.recv() {
+        let more = appended.groups.try_iter().take(UNSYNCED_GROUPS);
+        let groups: Vec<_> = iter::once(first).chain(more).collect();
+        appended.sync(&groups)?;
+        for event in groups.iter().flat_map(|group| &group.events) {
             for projection in &mut projections {
                 projection.apply(event);
             }
         }
     }
-    Ok(())
-}
-
-struct Appender {
-    file: File,
-    length: u64,
-    next_seq: u64,
-}
-
-impl Appender {
-    fn append(
-        &mut self,
-        bodies: impl Iterator<Item = (Timestamp, Body)>,
-    ) -> io::Result<Vec<Event>> {
-        let mut bytes = Vec::new();
-        let mut events = Vec::new();
-        for (time, body) in bodies {
-            let event = Event {
-                v: VERSION,
-                seq: self.next_seq,
-                time,
-                body,
-            };
-            serde_json::to_writer(&mut bytes, &event)?;
-            bytes.push(b'\n');
-            self.next_seq += 1;
-            events.push(event);
-        }
-        let synced = self
-            .file
-            .write_all(&bytes)
-            .and_then(|()| self.file.sync_data());
-        if let Err(error) = synced {
-            // Half a group may stand there; what was synced before stays good
-            // even where this fails too, since readers know a cut line.
-            let _ = self.file.set_len(self.length);
-            return Err(error);
-        }
-        self.length += bytes.len() as u64;
-        Ok(events)
-    }
+    appended.finish()
 }
 
 #[cfg(test)]
@@ -249,6 +204,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::event::Event;
     use crate::event_log::Reader;
 
     struct Seen(Arc<Mutex<Vec<(u64, u64)>>>, PathBuf);
@@ -297,13 +253,10 @@ mod tests {
     async fn a_full_disk_ends_the_log_with_an_error_and_blocks_nobody() {
         let (tell, told) = oneshot::channel();
         let (queue, events) = mpsc::channel(QUEUE);
-        let appender = Appender {
-            file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
-            length: 0,
-            next_seq: 0,
-        };
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let appended = Appender::start(full, NOTHING, events, Timestamp::now).unwrap();
         thread::spawn(move || {
-            let _ = tell.send(write_all(appender, events, Vec::new(), &Timestamp::now));
+            let _ = tell.send(sync_all(appended, Vec::new()));
         });
         let recorder = Recorder { queue };
         for n in 0..3000 {

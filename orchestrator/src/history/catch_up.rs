@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::acks::{self, Acks};
 use super::record::RunRecord;
-use super::{Error, History, write};
+use super::{Error, History, rows, write};
 use crate::event_log;
 use crate::runs;
 
@@ -41,7 +41,7 @@ impl History {
     /// # Errors
     /// When the logs can't be listed, or the database not be written.
     pub async fn catch_up(&self) -> Result<(), Error> {
-        let mut known: HashMap<String, u64> = self.sources().await?.into_iter().collect();
+        let mut known: HashMap<String, i64> = self.sources().await?.into_iter().collect();
         let names = runs::names(&self.runs_dir).map_err(|source| Error::File {
             action: "list",
             path: self.runs_dir.clone(),
@@ -63,7 +63,7 @@ impl History {
         Ok(())
     }
 
-    async fn catch_up_acks(&self, known: Option<u64>) -> Result<(), Error> {
+    async fn catch_up_acks(&self, known: Option<i64>) -> Result<(), Error> {
         let path = acks::path(&self.runs_dir);
         let bytes = length(&path);
         if bytes == known {
@@ -81,8 +81,9 @@ impl History {
     }
 }
 
-/// Of the file at `path`, bytes; `None` where there is none to read.
-fn length(path: &Path) -> Option<u64> {
+/// Of the file at `path`, bytes as the database has them; `None` where there is
+/// none to read.
+fn length(path: &Path) -> Option<i64> {
     let metadata = std::fs::metadata(path).ok()?;
-    metadata.is_file().then_some(metadata.len())
+    metadata.is_file().then(|| rows::signed(metadata.len()))
 }

@@ -6,6 +6,7 @@
 //! - `store`: the database file, its schema, and what is wrong with it.
 //! - `write`, `query`: rows from records, answers from rows.
 //! - `catch_up`: records what is new, forgets what is gone.
+//! - [`cli`]: the commands that show it.
 //! - [`acks`]: what people said of changes, in a file of its own.
 //!
 //! Invariant: every row is a function of the event logs and of `acks.ndjson`.
@@ -14,6 +15,7 @@
 
 pub mod acks;
 mod catch_up;
+pub mod cli;
 pub mod fingerprint;
 mod id;
 mod query;
@@ -98,7 +100,7 @@ impl History {
         let file = runs_dir.join(FILE_NAME);
         let history = match Self::open(runs_dir).await {
             Ok(history) if store::is_sound(&history.pool).await => {
-                write::clear(&history.pool).await?;
+                write::doubt(&history.pool).await?;
                 history
             }
             unusable => {

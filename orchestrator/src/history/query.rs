@@ -72,14 +72,9 @@ const SERIES_COLUMNS: &str = "fingerprint, vm, benchmark, workload, connections,
 
 impl History {
     /// What was read, and how much of it.
-    pub(super) async fn sources(&self) -> Result<Vec<(String, u64)>, Error> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT name, bytes FROM sources")
-            .fetch_all(&self.pool)
-            .await?;
-        let unsigned = rows
-            .into_iter()
-            .map(|(name, bytes)| (name, unsigned(bytes)));
-        Ok(unsigned.collect())
+    pub(super) async fn sources(&self) -> Result<Vec<(String, i64)>, Error> {
+        let all = sqlx::query_as("SELECT name, bytes FROM sources");
+        Ok(all.fetch_all(&self.pool).await?)
     }
 
     /// The runs that `filter` lets through, the newest first.

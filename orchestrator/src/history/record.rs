@@ -8,12 +8,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use protocol::event::{Benchmark, Hello, TestFinished};
+use serde::Serialize;
 
 use super::fingerprint::Fingerprint;
 use crate::event::{Body, Cause, Event, Stage};
 use crate::event_log::Reader;
 use crate::projection::state::{
-    BenchmarkState, KEPT_BENCHMARKS, RunState, VmState, clip, clip_test, clipped,
+    BenchmarkState, KEPT_BENCHMARKS, RunState, Tally, VmState, clip, clip_test, clipped,
 };
 
 /// One run.
@@ -39,7 +40,7 @@ pub struct Attempts {
 }
 
 /// One attempt at a stage.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageAttempt {
     /// The stage.
     pub stage: Stage,
@@ -219,6 +220,14 @@ impl Attempts {
 }
 
 impl TargetAttempt {
+    /// Its tests by outcome.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.tests.iter().for_each(|test| tally.count(test.outcome));
+        tally
+    }
+
     fn measured(&mut self, benchmark: &Benchmark) {
         let Some(new) = BenchmarkState::of(benchmark) else {
             return;

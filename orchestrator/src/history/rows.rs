@@ -326,7 +326,7 @@ fn cause_columns(row: &mut Row<'_>, cause: Option<&Cause>) {
 }
 
 /// The largest that a database holds stands for what is larger.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -7,19 +7,19 @@
 //! returns what its command does, and 125 where it cannot enter the host.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::error::{LabError, Tried};
-use super::name::LabName;
+use super::name::{self, LabName};
 use super::network::MOST_HOSTS;
 use super::prerequisites::check_root;
 use super::state::{State, StateDir};
 use super::status::Status;
 use super::up::{Request, Up};
-use super::{Lab, down, exec, init, remains, up};
+use super::{Lab, down, exec, find, init, remains, up};
 use crate::tell;
 
 /// `lab exec` could not enter the host; as env(1) and chroot(1) have it.
@@ -32,8 +32,9 @@ const NOT_WELL: u8 = 1;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Name of the lab, 1 to 6 lower-case letters; its hosts are NAME1, NAME2 …
-    #[arg(long, global = true, default_value_t)]
-    name: LabName,
+    /// [default: lab; where there is one of another name only, that one, but for `up`]
+    #[arg(long, global = true)]
+    name: Option<LabName>,
 
     /// Folder of the lab's files [default: /run/tcpstats-NAME]
     #[arg(long, global = true, value_name = "DIR", env = "TCPSTATS_LAB_DIR")]
@@ -96,10 +97,17 @@ pub fn main(args: Args) -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, LabError> {
-    let dir = args.dir.unwrap_or_else(|| args.name.default_dir());
+    let name = match (args.name, &args.dir, &args.command) {
+        (Some(name), ..) => name,
+        (None, None, Command::Down | Command::Status { .. } | Command::Exec { .. }) => {
+            find::the_only(Path::new(name::FOLDERS))?
+        }
+        _ => LabName::default(),
+    };
+    let dir = args.dir.unwrap_or_else(|| name.default_dir());
     let dir = std::path::absolute(&dir).tried(|| format!("find {}", dir.display()))?;
     let lab = Lab {
-        name: args.name,
+        name,
         dir: StateDir::new(dir),
     };
     // One thread is plenty: the lab waits most of its time.

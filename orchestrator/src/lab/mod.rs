@@ -19,6 +19,7 @@ mod command;
 mod down;
 mod error;
 mod exec;
+mod find;
 mod health;
 mod host;
 mod init;

@@ -2,8 +2,13 @@
 //! The name of a lab, and of everything that belongs to it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// Where labs have their folders by default.
+pub(super) const FOLDERS: &str = "/run";
+/// What the names of bridges and folders begin with.
+const PREFIX: &str = "tcpstats-";
 
 /// 1 to 6 lower-case letters.
 ///
@@ -21,7 +26,7 @@ impl Default for LabName {
 impl LabName {
     /// The bridge in the machine's own network namespace.
     pub(super) fn bridge(&self) -> String {
-        format!("tcpstats-{}", self.0)
+        format!("{PREFIX}{}", self.0)
     }
 
     /// What every mount of the lab's own file systems has as its source.
@@ -46,7 +51,12 @@ impl LabName {
 
     /// Where the lab keeps its files unless told otherwise.
     pub(super) fn default_dir(&self) -> PathBuf {
-        PathBuf::from("/run").join(self.bridge())
+        Path::new(FOLDERS).join(self.bridge())
+    }
+
+    /// The lab whose folder has the name `folder` by default.
+    pub(super) fn of_folder(folder: &str) -> Option<Self> {
+        folder.strip_prefix(PREFIX)?.parse().ok()
     }
 }
 

@@ -13,17 +13,20 @@ use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, Decoder, Fram
 pub(super) const EVENT_BYTES_MAX: usize = 1 << 20;
 /// Longer lines of standard error are split, bytes.
 const COMPLAINT_BYTES_MAX: usize = 4096;
+/// What a stream's buffer begins with, bytes: there are two for each VM, and
+/// most of the time they are empty.
+const BUFFER_BYTES: usize = 2048;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// Of standard output.
     Event(Bytes),
     /// Of standard error.
     Complaint(String),
     /// Some of standard error beyond what is wanted of it.
     Surplus,
-    /// Standard output held a line beyond [`EVENT_BYTES_MAX`]; nothing of that
+    /// Standard output held a line of more than a mebibyte; nothing of that
     /// stream follows.
     Overlong,
 }
@@ -31,21 +34,23 @@ pub(super) enum Line {
 /// The lines of both streams, until both are at their end, but no more of
 /// standard error than `complaints_max`. A stream that breaks is at its end:
 /// whoever waits for the process learns why.
-pub(super) fn of(
+pub fn of(
     stdout: impl AsyncRead,
     stderr: impl AsyncRead,
     complaints_max: usize,
 ) -> impl Stream<Item = Line> {
     let split = AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), EVENT_BYTES_MAX);
-    let events = FramedRead::new(stdout, split).filter_map(|item| match item {
-        Ok(line) => Some(Line::Event(line)),
-        Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => Some(Line::Overlong),
-        Err(AnyDelimiterCodecError::Io(_)) => None,
-    });
+    let events =
+        FramedRead::with_capacity(stdout, split, BUFFER_BYTES).filter_map(|item| match item {
+            Ok(line) => Some(Line::Event(line)),
+            Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => Some(Line::Overlong),
+            Err(AnyDelimiterCodecError::Io(_)) => None,
+        });
     let complaints = Complaints {
         wanted: complaints_max,
     };
-    let complaints = FramedRead::new(stderr, complaints).filter_map(Result::ok);
+    let complaints =
+        FramedRead::with_capacity(stderr, complaints, BUFFER_BYTES).filter_map(Result::ok);
     events.merge(complaints)
 }
 

@@ -17,7 +17,7 @@ mod facts;
 mod failure;
 mod health;
 mod known;
-mod lines;
+pub mod lines;
 mod live;
 mod load;
 mod lock;

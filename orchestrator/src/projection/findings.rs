@@ -3,11 +3,14 @@
 //! what got slower, what got faster, and what gives reason to measure again.
 
 use protocol::event::Better;
+use regression::Standing;
 
 use super::benchmarks::{amount, name};
 use super::state::RunState;
 use super::text::{Paint, Tone, percent, printable};
-use crate::event::{Compared, Judged, Quantity, SeriesChange, SeriesState, Verdict};
+use crate::event::{
+    Compared, Judged, Level, Quantity, SeriesChange, SeriesState, Suspicion, Verdict,
+};
 
 /// Lines of a section; the rest is counted.
 const LINES_MAX: usize = 20;
@@ -46,14 +49,7 @@ pub(crate) fn judged<'a>(vm: &str, judged: &'a Judged) -> Finding<'a> {
             (Some(Kind::Slower), change_line(quantity, change))
         }
         (SeriesState::Suspect, _, Some(suspicion)) => {
-            let of = |value| amount(value, &quantity.unit);
-            let said = format!(
-                "{}, expected {} ± {}; further runs will tell",
-                of(suspicion.actual),
-                of(suspicion.expected),
-                of(suspicion.tolerance)
-            );
-            (Some(Kind::Suspect), said)
+            (Some(Kind::Suspect), suspicion_line(quantity, &suspicion))
         }
         (state, Some(change), _) => {
             let is_better = is_better(quantity, change.ratio);
@@ -96,32 +92,34 @@ pub(super) fn regressions(state: &RunState) -> impl Iterator<Item = Finding<'_>>
     all(state).filter(|finding| finding.kind == Some(Kind::Slower))
 }
 
-/// What got slower, what is suspect and what got faster; `None` where nothing
-/// did.
-pub(super) fn sections(state: &RunState, paint: Paint) -> Option<String> {
-    let findings: Vec<Finding<'_>> = all(state).collect();
-    let sections = [
+/// What got slower, what is suspect and what got faster, each with its heading;
+/// only what there is.
+pub(super) fn groups(state: &RunState) -> Vec<(&'static str, Tone, Vec<Finding<'_>>)> {
+    let kinds = [
         ("Slower", Tone::Bad, Kind::Slower),
         ("Suspect", Tone::Warn, Kind::Suspect),
         ("Faster", Tone::Good, Kind::Faster),
     ];
-    let sections: Vec<String> = sections
+    kinds
         .into_iter()
-        .filter_map(|(title, tone, kind)| {
-            let of_kind: Vec<&Finding<'_>> = findings
-                .iter()
-                .filter(|finding| finding.kind == Some(kind))
-                .collect();
-            section(&paint.text(tone, title), &of_kind)
+        .map(|(heading, tone, kind)| {
+            let of_kind = all(state).filter(|finding| finding.kind == Some(kind));
+            (heading, tone, of_kind.collect())
         })
+        .filter(|(_, _, findings): &(_, _, Vec<_>)| !findings.is_empty())
+        .collect()
+}
+
+/// The same as text; `None` where nothing did.
+pub(super) fn sections(state: &RunState, paint: Paint) -> Option<String> {
+    let sections: Vec<String> = groups(state)
+        .iter()
+        .map(|(heading, tone, findings)| section(&paint.text(*tone, heading), findings))
         .collect();
     (!sections.is_empty()).then(|| sections.join("\n\n"))
 }
 
-fn section(title: &str, findings: &[&Finding<'_>]) -> Option<String> {
-    if findings.is_empty() {
-        return None;
-    }
+fn section(title: &str, findings: &[Finding<'_>]) -> String {
     let mut lines = vec![title.to_owned()];
     for finding in findings.iter().take(LINES_MAX) {
         lines.push(format!("  {}: {}", finding.title, finding.said));
@@ -136,7 +134,7 @@ fn section(title: &str, findings: &[&Finding<'_>]) -> Option<String> {
             "  if the first is known: orchestrator ack {change} --note WHY"
         ));
     }
-    Some(lines.join("\n"))
+    lines.join("\n")
 }
 
 fn all(state: &RunState) -> impl Iterator<Item = Finding<'_>> {
@@ -163,9 +161,30 @@ pub(crate) fn is_better(quantity: &Quantity, ratio: f64) -> bool {
     }
 }
 
+/// How a change stands, and how that is to look.
+pub(crate) fn standing(standing: Standing) -> (Tone, &'static str) {
+    match standing {
+        Standing::Improved => (Tone::Good, "improved"),
+        Standing::Confirmed => (Tone::Bad, "confirmed"),
+        Standing::Acknowledged => (Tone::Warn, "acknowledged"),
+        Standing::Recovered => (Tone::Quiet, "recovered"),
+    }
+}
+
+/// `80.00 ns, expected 60.00 ns ± 3.000 ns; further runs will tell`.
+pub(crate) fn suspicion_line(quantity: &Quantity, suspicion: &Suspicion) -> String {
+    let of = |value| amount(value, &quantity.unit);
+    format!(
+        "{}, expected {} ± {}; further runs will tell",
+        of(suspicion.actual),
+        of(suspicion.expected),
+        of(suspicion.tolerance)
+    )
+}
+
 /// `+21.0 % since RUN, 61.20 ns ± 1.0 % over 30 runs, then …`.
 pub(crate) fn change_line(quantity: &Quantity, change: &SeriesChange) -> String {
-    let level = |level: &crate::event::Level| {
+    let level = |level: &Level| {
         let spread = if level.mean == 0.0 {
             0.0
         } else {

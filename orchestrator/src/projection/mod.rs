@@ -6,7 +6,8 @@
 //! events into one [`RunState`] and lets the views look at it.
 //!
 //! - [`state`]: the fold itself, and the exit status.
-//! - [`terminal`], [`plain`]: progress, with bars or line by line.
+//! - [`terminal`], [`plain`]: progress, with bars or line by line; [`echo`]:
+//!   what is typed meanwhile.
 //! - [`summary`]: the last word on a run.
 //! - [`metrics`]: the Prometheus exposition.
 //! - [`junit`], [`result`], [`github`]: the last word for other programs.
@@ -15,6 +16,7 @@
 
 pub(crate) mod benchmarks;
 mod details;
+pub mod echo;
 pub(crate) mod findings;
 mod fleet;
 pub mod github;
@@ -67,6 +69,12 @@ impl Fold {
 }
 
 impl Fold {
+    /// What it folds into.
+    #[must_use]
+    pub fn state(&self) -> StateHandle {
+        self.state.clone()
+    }
+
     /// Show what happens from now on to `view` too.
     pub fn add(&mut self, view: Box<dyn View>) {
         self.views.push(view);

@@ -15,8 +15,9 @@ use crate::event::{Cause, Compared, Facts, Judged, Reading, ScrapeReason, Stage,
 /// Version of the object; `v` in the JSON.
 const VERSION: u32 = 1;
 
+/// A whole run.
 #[derive(Serialize)]
-struct RunResult<'a> {
+pub(crate) struct RunResult<'a> {
     v: u32,
     run: Option<&'a str>,
     orchestrator: Option<&'a str>,
@@ -118,9 +119,14 @@ impl From<Tally> for Tests {
 /// # Errors
 /// None that this type can give; they are the serializer's.
 pub fn render(state: &RunState) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(&of(state))? + "\n")
+}
+
+/// The run as it stands in the JSON.
+pub(crate) fn of(state: &RunState) -> RunResult<'_> {
     let head = state.head.as_ref();
     let status = state.exit_status();
-    let result = RunResult {
+    RunResult {
         v: VERSION,
         run: head.map(|head| head.run.as_str()),
         orchestrator: head.map(|head| head.orchestrator.as_str()),
@@ -131,8 +137,7 @@ pub fn render(state: &RunState) -> serde_json::Result<String> {
         interrupted: state.interrupted.as_ref().map(|by| by.signal.as_str()),
         tests: state.tally().into(),
         vms: state.vms.iter().map(vm).collect(),
-    };
-    Ok(serde_json::to_string_pretty(&result)? + "\n")
+    }
 }
 
 fn vm(vm: &VmState) -> Vm<'_> {

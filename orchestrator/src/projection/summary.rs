@@ -91,12 +91,22 @@ fn vm_table(state: &RunState, look: Look) -> Option<String> {
 }
 
 /// A table whose first `words` columns hold words, and the others numbers.
-pub(super) fn table<'a, C: Into<Cell>>(
+pub(crate) fn table<'a, C: Into<Cell>>(
     look: Look,
     header: impl IntoIterator<Item = &'a str>,
     rows: impl IntoIterator<Item = Vec<C>>,
     words: usize,
 ) -> String {
+    lines(&arranged(look, header, rows, words))
+}
+
+/// Such a table before it is printed.
+pub(crate) fn arranged<'a, C: Into<Cell>>(
+    look: Look,
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Vec<C>>,
+    words: usize,
+) -> Table {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
@@ -114,6 +124,11 @@ pub(super) fn table<'a, C: Into<Cell>>(
     for column in table.column_iter_mut().skip(words) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    table
+}
+
+/// The lines of `table`.
+pub(crate) fn lines(table: &Table) -> String {
     let lines = table.lines().map(|line| line.trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -125,10 +140,12 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     let failed = Cell::new(tally.failed);
     vec![
         Cell::new(vm.name()).add_attribute(Attribute::Bold),
-        Cell::new(how_it_stands(vm)).fg(color(end.map_or(Tone::Warn, |end| Tone::of(end.outcome)))),
+        Cell::new(how_it_stands(vm)).fg(tone_color(
+            end.map_or(Tone::Warn, |end| Tone::of(end.outcome)),
+        )),
         Cell::new(tally.passed),
         if tally.failed > 0 {
-            failed.fg(color(Tone::Bad))
+            failed.fg(tone_color(Tone::Bad))
         } else {
             failed
         },
@@ -145,7 +162,8 @@ pub(super) fn how_it_stands(vm: &VmState) -> &'static str {
     }
 }
 
-fn color(tone: Tone) -> Color {
+/// The colour of a cell that means `tone`.
+pub(crate) fn tone_color(tone: Tone) -> Color {
     match tone {
         Tone::Good => Color::DarkGreen,
         Tone::Bad => Color::DarkRed,
@@ -332,8 +350,8 @@ pub(super) fn how_and_where(vms: &[&VmState]) -> String {
     format!("{}{place}", how_it_stands(first))
 }
 
-/// What the VMs' programs said last, beyond the cause; nothing where the run
-/// was ended from here.
+/// What the VMs' kernels said of their crash, else their programs last and
+/// beyond the cause; nothing where the run was ended from here.
 fn last_words(vms: &[&VmState]) -> Vec<String> {
     let mut said: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
     for vm in vms {
@@ -342,9 +360,12 @@ fn last_words(vms: &[&VmState]) -> Vec<String> {
             .is_some_and(|end| end.outcome == VmOutcome::Cancelled);
         let known = cause(vm).map(|cause| cause.what.as_str());
         let words = vm.last_lines.iter().map(String::as_str);
-        let words: Vec<&str> = words
-            .filter(|line| !cancelled && !line.is_empty() && Some(*line) != known)
-            .collect();
+        let words: Vec<&str> = match &vm.crash[..] {
+            [] => words
+                .filter(|line| !cancelled && !line.is_empty() && Some(*line) != known)
+                .collect(),
+            crash => crash.iter().map(String::as_str).collect(),
+        };
         match said.iter_mut().find(|(other, _)| *other == words) {
             Some((_, vms)) => vms.push(vm.name()),
             None => said.push((words, vec![vm.name()])),
@@ -353,14 +374,14 @@ fn last_words(vms: &[&VmState]) -> Vec<String> {
             break;
         }
     }
-    let alone = said.len() == 1;
+    let (alone, first) = (said.len() == 1, vms[0]);
     said.iter()
         .take(NAMED_VMS)
         .flat_map(|(words, vms)| {
-            let key = if alone {
-                "it said".to_owned()
-            } else {
-                names(vms)
+            let key = match (alone, &vms[..]) {
+                (true, _) if !first.crash.is_empty() => "console".to_owned(),
+                (true, _) => "it said".to_owned(),
+                (false, vms) => names(vms),
             };
             let keys = std::iter::once(key).chain(std::iter::repeat(String::new()));
             words

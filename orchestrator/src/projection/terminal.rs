@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use protocol::event::TestFinished;
 
 use super::View;
+use super::echo::with_room_for_echo;
 use super::plain::{self, Plain};
 use super::state::{Phase, RunState, Tally, VmState};
 use super::text::{self, ColorChoice, FULL, Paint, Room, Tone, whole_seconds};
@@ -41,8 +42,10 @@ pub fn on_stderr(color: ColorChoice) -> Box<dyn View> {
     if target.is_hidden() {
         return Box::new(Plain::new(io::stderr(), paint));
     }
-    let (rows, _) = Term::stderr().size();
-    let mut terminal = Terminal::new(target, usize::from(rows), paint, Arc::new(Timestamp::now));
+    let target = with_room_for_echo(Term::stderr());
+    let (rows, columns) = Term::stderr().size();
+    let size = (usize::from(rows), usize::from(columns));
+    let mut terminal = Terminal::new(target, size, paint, Arc::new(Timestamp::now));
     terminal.tick_by_itself();
     Box::new(terminal)
 }
@@ -54,6 +57,8 @@ pub struct Terminal {
     clock: Clock,
     /// Shared with the ticker.
     rows: Arc<Mutex<Rows>>,
+    /// Characters of a line above the bars.
+    width: usize,
     /// VMs that fit on the screen at once.
     capacity: usize,
     name_width: usize,
@@ -68,14 +73,20 @@ struct Rows {
 }
 
 impl Terminal {
-    /// Bars on `target`, a screen of so many lines.
+    /// Bars on `target`, a screen of so many lines and columns.
     #[must_use]
-    pub fn new(target: ProgressDrawTarget, lines: usize, paint: Paint, clock: Clock) -> Self {
+    pub fn new(
+        target: ProgressDrawTarget,
+        (lines, columns): (usize, usize),
+        paint: Paint,
+        clock: Clock,
+    ) -> Self {
         Self {
             multi: MultiProgress::with_draw_target(target),
             paint,
             clock,
             rows: Arc::default(),
+            width: columns,
             capacity: lines.saturating_sub(LINES_ABOVE).max(1),
             name_width: 0,
             ticker: None,
@@ -94,7 +105,7 @@ impl Terminal {
     /// Print `text` above the bars.
     fn print(&self, text: &str) {
         // A terminal that went away must not end the run.
-        let _ = self.multi.println(text);
+        let _ = self.multi.println(text::fold(text, self.width));
     }
 
     fn start(&mut self, state: &RunState) {

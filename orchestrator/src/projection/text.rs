@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use console::Style;
+use console::{Style, Term, measure_text_width};
 use protocol::event::TestFinished;
 
 use super::state::{KEPT_TESTS, Tally, VmEnd};
@@ -161,22 +161,30 @@ pub fn tally(tally: Tally) -> String {
     format!("{passed} passed, {failed} failed, {skipped} skipped")
 }
 
-/// `text` with control characters spelled out: what a VM says must not move
-/// the cursor, change colours or break a line.
+/// `text` with control characters spelled out, and a blank for a tab: what a VM
+/// says must not move the cursor, change colours, break a line or turn the
+/// direction of reading.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_command) {
         return Cow::Borrowed(text);
     }
     text.chars()
         .flat_map(|c| {
-            let control = c.is_control();
-            let escaped = control.then(|| c.escape_default());
-            let literal = (!control).then_some(c);
+            let c = if c == '\t' { ' ' } else { c };
+            let command = is_command(c);
+            let escaped = command.then(|| c.escape_default());
+            let literal = (!command).then_some(c);
             escaped.into_iter().flatten().chain(literal)
         })
         .collect::<String>()
         .into()
+}
+
+/// Whether `c` tells a terminal or a browser what to do with other characters.
+fn is_command(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
 }
 
 /// `live_integration D07 local address /16`.
@@ -194,6 +202,37 @@ pub fn test_title(test: &TestFinished) -> String {
 #[must_use]
 pub fn key_line(key: &str, value: &str) -> String {
     format!("    {key:<9} {}", printable(value))
+}
+
+/// `text` with lines of at most `width` characters, broken between words; a
+/// word that is longer stays whole. What follows a [`key_line`] stands below
+/// its value.
+#[must_use]
+pub fn fold(text: &str, width: usize) -> String {
+    let lines = text.split('\n').map(|line| {
+        if measure_text_width(line) <= width {
+            return Cow::Borrowed(line);
+        }
+        let indent = if line.starts_with("    ") { 14 } else { 4 };
+        let indent = " ".repeat(indent);
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&indent)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
+        Cow::Owned(textwrap::fill(line, options))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `text` with lines that fit on the terminal that standard output is, if it is
+/// one: a file or a program gets them whole.
+#[must_use]
+pub fn fold_for_stdout(text: String) -> String {
+    match Term::stdout().size_checked() {
+        Some((_, columns)) => fold(&text, usize::from(columns)),
+        None => text,
+    }
 }
 
 /// All that a test said of its failure, one line each, indented.

@@ -10,8 +10,9 @@ use crate::event::Live;
 use crate::inventory::Deploy;
 use crate::outputs;
 use crate::plan::{Overrides, Selection};
+use crate::regressions::{Judging, NoBaseline};
 use crate::run::job::Settings;
-use crate::runs::{self, NoRunsDir};
+use crate::runs::{self, NoRunsDir, RunsDir};
 
 /// What to run, where, and how.
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,12 @@ pub struct Args {
     /// End the whole run as soon as a target failed or a VM was lost
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// What the benchmarks are compared with besides their history: a run's name, folder or log
+    #[arg(long, value_name = "auto|RUN", default_value = "auto")]
+    baseline: PathBuf,
+    /// Return 4 where a benchmark got worse: by the baseline, or by its history with auto
+    #[arg(long)]
+    fail_on_regression: bool,
     /// Where /metrics is served meanwhile; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
     pub(super) listen: SocketAddr,
@@ -74,9 +81,8 @@ pub(crate) struct Driving {
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// Folder of all runs [default: tcpstats/runs in the user's state folder]
-    #[arg(long, value_name = "DIR")]
-    runs_dir: Option<PathBuf>,
+    #[command(flatten)]
+    runs_dir: RunsDir,
     /// Folder of what is uploaded, as `make dist` leaves it [env: TCPSTATS_DIST] [default: dist]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
@@ -92,7 +98,7 @@ pub(super) struct Which {
     /// Run on every VM of the inventory
     #[arg(long)]
     all_vms: bool,
-    /// Go on with a run that was cut off: its name, its folder or its log
+    /// Go on with a run that was cut off: its name, `latest`, its folder or its log
     #[arg(long, value_name = "RUN", conflicts_with_all = ["target", "category"])]
     resume: Option<PathBuf>,
     /// Run on the VMs that have this label; given several times, all of them
@@ -124,6 +130,16 @@ impl Args {
         self.which.resume.as_deref()
     }
 
+    /// # Errors
+    /// Where the baseline can't be read, or found.
+    pub(super) fn judging(&self) -> Result<Judging, NoBaseline> {
+        let baseline = match self.baseline.to_str() {
+            Some("auto") => None,
+            _ => Some(runs::log_path(&self.baseline, &self.driving.runs_dir()?)),
+        };
+        Judging::new(baseline, self.fail_on_regression)
+    }
+
     pub(super) fn overrides(&self) -> Overrides {
         let of_environment = || {
             let list = variable("INTEGRATION_TARGET")?;
@@ -141,10 +157,7 @@ impl Driving {
     /// # Errors
     /// Where none is named and the user has no home.
     pub(crate) fn runs_dir(&self) -> Result<PathBuf, NoRunsDir> {
-        match &self.runs_dir {
-            Some(dir) => Ok(dir.clone()),
-            None => runs::default_dir(),
-        }
+        self.runs_dir.path()
     }
 
     /// With `fail_fast`, a failure anywhere ends the run.

@@ -26,14 +26,14 @@ struct Running {
 
 /// Drive all of `vms`, each with what is missing there where the run goes on,
 /// for `limit` at most. The first interrupt stops them, the second gives them
-/// up.
+/// up. Gives the time that was spent on the run, with what was `spent` before.
 pub(super) async fn dispatch(
     vms: Vec<(Vm, Option<Missing>)>,
     shared: Shared,
     limit: Option<Duration>,
     spent: Duration,
     interrupts: &mut Interrupts,
-) {
+) -> Duration {
     let stop = shared.stop.clone();
     let shared = Arc::new(shared);
     let mut running = Running {
@@ -76,11 +76,7 @@ pub(super) async fn dispatch(
             }
         }
     }
-    let duration_s = (spent + running.started.elapsed()).as_secs_f64();
-    running
-        .recorder
-        .record(Body::RunFinished { duration_s })
-        .await;
+    spent + running.started.elapsed()
 }
 
 impl Running {

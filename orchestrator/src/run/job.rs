@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::all_ended::AllEnded;
 use super::dispatch;
 use super::resume::Past;
 use super::signals::Interrupts;
@@ -21,7 +22,9 @@ use crate::history;
 use crate::inventory::Vm;
 use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
+use crate::projection::state::RunState;
 use crate::projection::{Fold, Projection};
+use crate::regressions::Judging;
 use crate::ssh::ControlDir;
 
 /// How VMs are driven, whichever they are.
@@ -60,6 +63,8 @@ pub(crate) struct Job {
     pub(crate) past: Option<Past>,
     /// How.
     pub(crate) settings: Settings,
+    /// What its benchmarks are judged by.
+    pub(crate) judging: Judging,
 }
 
 /// Why a run has no whole log, or was not begun.
@@ -82,8 +87,8 @@ impl Job {
         }
     }
 
-    /// Drive it to its end, which `fold` sees, and record it in the history. The first interrupt has it clean
-    /// up and end, the second ends it at once.
+    /// Drive it to its end, which `fold` sees, and record it in the history. The
+    /// first interrupt has it clean up and end, the second ends it at once.
     ///
     /// # Errors
     /// When it can't begin, or its log can't be written to its end.
@@ -95,7 +100,9 @@ impl Job {
             let stop = stop.clone();
             move || stop.request(StopReason::LogFailed)
         };
-        let projections: Vec<Box<dyn Projection>> = vec![Box::new(fold)];
+        let state = fold.state();
+        let (all_ended, ends) = AllEnded::new(state.clone());
+        let projections: Vec<Box<dyn Projection>> = vec![Box::new(fold), Box::new(all_ended)];
         let orchestrator = env!("CARGO_PKG_VERSION").to_owned();
         let (begin, missing, spent, end) = match &self.past {
             None => {
@@ -139,10 +146,18 @@ impl Job {
             run: self.run,
         };
         recorder.record(begin).await;
-        drop(recorder);
         let vms = parts(self.plan, end.is_some(), missing);
         let limit = self.settings.timeout;
-        dispatch::dispatch(vms, shared, limit, spent, interrupts).await;
+        let spent = dispatch::dispatch(vms, shared, limit, spent, interrupts).await;
+        if ends.come().await && !state.read(|state| state.interrupted.is_some()) {
+            let known = state.read(RunState::clone);
+            for finding in self.judging.findings(&log, &known).await {
+                recorder.record(finding).await;
+            }
+        }
+        let duration_s = spent.as_secs_f64();
+        recorder.record(Body::RunFinished { duration_s }).await;
+        drop(recorder);
         let finished = writer.finish().await;
         history::record_ended(&log).await;
         Ok(finished?)
@@ -183,13 +198,19 @@ pub(crate) fn make_folder(runs: &Path) -> io::Result<(String, PathBuf)> {
 
 /// What another orchestrator says of us where we hold a lock.
 fn holder(run: &str) -> String {
+    let who = user_at_host();
+    let pid = std::process::id();
+    let now = Timestamp::now();
+    let line = format!("{who} (pid {pid}) with run {run} since {now:.0}");
+    line.replace(char::is_control, "?")
+}
+
+/// Who has started this process, and where.
+pub(crate) fn user_at_host() -> String {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| format!("uid {}", rustix::process::getuid()));
     let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy().into_owned();
-    let pid = std::process::id();
-    let now = Timestamp::now();
-    let line = format!("{user}@{host} (pid {pid}) with run {run} since {now:.0}");
-    line.replace(char::is_control, "?")
+    let host = system.nodename().to_string_lossy();
+    format!("{user}@{host}")
 }

@@ -2,11 +2,13 @@
 //! `orchestrator run`: one pipeline for each VM, all at once.
 //!
 //! - `args`: what the user asked for.
+//! - `all_ended`: when the log has the end of every VM.
 //! - `job`: one run, whoever wants it.
 //! - `dispatch`: starts the pipelines, waits for them, and gives them up.
 //! - `resume`: what a run that was cut off has left to do.
 //! - `signals`: Ctrl-C and SIGTERM.
 
+mod all_ended;
 pub(crate) mod args;
 mod dispatch;
 pub(crate) mod job;
@@ -31,6 +33,7 @@ use crate::outputs;
 use crate::plan::{self, Plan};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fold, StateHandle, terminal};
+use crate::regressions::{Judging, NoBaseline};
 use crate::runs;
 use crate::tell;
 use job::Job;
@@ -42,6 +45,8 @@ use signals::Interrupts;
 enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
+    #[error(transparent)]
+    NoBaseline(#[from] NoBaseline),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("the folder of the run could not be made in {}", path.display())]
@@ -63,7 +68,9 @@ enum Error {
 impl Error {
     fn status(&self) -> ExitStatus {
         match self {
-            Self::NoRunsDir(_) | Self::Listen(_) | Self::RunDir { .. } => ExitStatus::Usage,
+            Self::NoRunsDir(_) | Self::NoBaseline(_) | Self::Listen(_) | Self::RunDir { .. } => {
+                ExitStatus::Usage
+            }
             _ => ExitStatus::NotDriven,
         }
     }
@@ -94,6 +101,8 @@ pub fn main(args: &Args) -> ExitCode {
 struct Wanted {
     plan: Plan,
     past: Option<Past>,
+    /// What its benchmarks are judged by.
+    judging: Judging,
 }
 
 /// What is to be done, once it is known that it can be told.
@@ -107,9 +116,14 @@ fn planned(args: &Args) -> Result<Wanted, Report> {
 
 fn wanted(args: &Args) -> Result<Wanted, Report> {
     let inventory = inventory::load(args.driving.inventory().as_deref())?;
+    let judging = args.judging().map_err(Error::NoBaseline)?;
     let Some(run) = args.resumed() else {
         let plan = plan::plan(&inventory, &args.selection(), &args.overrides())?;
-        return Ok(Wanted { plan, past: None });
+        return Ok(Wanted {
+            plan,
+            past: None,
+            judging,
+        });
     };
     let runs_dir = args.driving.runs_dir().map_err(Error::NoRunsDir)?;
     let past = Past::read(&runs::log_path(run, &runs_dir))?;
@@ -117,6 +131,7 @@ fn wanted(args: &Args) -> Result<Wanted, Report> {
     Ok(Wanted {
         plan,
         past: Some(past),
+        judging,
     })
 }
 
@@ -148,7 +163,11 @@ fn run(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error> {
 }
 
 async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error> {
-    let Wanted { plan, past } = wanted;
+    let Wanted {
+        plan,
+        past,
+        judging,
+    } = wanted;
     let mut interrupts = signals::listen().map_err(Error::System)?;
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?.with_process();
@@ -168,6 +187,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
         plan,
         past,
         settings: args.driving.settings(args.fail_fast),
+        judging,
     };
     let log = job.log();
     let logged = if done {
@@ -188,12 +208,11 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     if let Err(error @ job::Error::ControlDir(_)) = logged {
         return Err(error.into());
     }
-    let (status, shown) = state.read(|state| {
-        let shown = args
-            .outputs
-            .write(state, &log, &mut io::stdout(), &mut io::stderr());
-        (state.exit_status(), shown)
-    });
+    let state = state.read(Clone::clone);
+    let trends = args.outputs.files.trends(&state, &log).await;
+    let status = state.exit_status();
+    let (out, beside) = (&mut io::stdout(), &mut io::stderr());
+    let shown = args.outputs.write(&state, &log, &trends, out, beside);
     tell::note(format_args!(
         "events in {}, exit status {}",
         log.display(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The routes of a service. `/metrics`, `/healthz` and `/readyz` are for
-//! everyone who reaches the port, `/api` only for who has the token.
+//! The routes of a service. `/metrics`, `/healthz`, `/readyz` and the pages are
+//! for everyone who reaches the port, `/api` only for who has the token.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +16,9 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::clockwork::Clockwork;
-use super::past;
 use super::service::{Refused, Service};
 use super::wanted::Wanted;
+use super::{pages, past};
 use crate::http;
 use crate::projection::result;
 use crate::runs;
@@ -45,10 +45,12 @@ pub(super) fn router(api: Api) -> Router {
         .route("/api/v1/runs", get(runs).post(start))
         .route("/api/v1/runs/{run}", get(show).delete(cancel))
         .route_layer(guard);
+    let pages = pages::router(&api);
     Router::new()
         .route("/readyz", get(ready))
         .merge(guarded)
         .with_state(api)
+        .merge(pages)
         .merge(http::router(metrics))
 }
 

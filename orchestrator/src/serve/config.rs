@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
+use jiff::Timestamp;
 use miette::{Diagnostic, LabeledSpan, NamedSource};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::clockwork;
 use super::wanted::Wanted;
 use crate::inventory::Inventory;
 use crate::plan;
@@ -102,6 +104,10 @@ fn parse(name: &str, text: &str, inventory: &Inventory) -> Result<Vec<Entry>, Bo
             let reason = format!("no cron expression: {error}");
             mistake(reason, Some(entry.cron.span()), Some(help.into()))
         })?;
+        if clockwork::next(&times, Timestamp::now()).is_none() {
+            let never = "a time that never comes".into();
+            return Err(mistake(never, Some(entry.cron.span()), None));
+        }
         let split = |list: String| list.split(',').map(str::to_owned).collect();
         let wanted = Wanted {
             vms: entry.vms,
@@ -160,6 +166,11 @@ mod tests {
                 "[[schedule]]\ncron = \"0 25 * * *\"\n",
                 2,
                 "no cron expression",
+            ),
+            (
+                "[[schedule]]\ncron = \"0 0 31 2 *\"\n",
+                2,
+                "a time that never comes",
             ),
             (
                 "[[schedule]]\ncron = \"0 3 * * *\"\ntraget = \"unit\"\n",

@@ -6,7 +6,7 @@
 //! - `due`: by when it is to have begun, as a metric.
 //! - `service`: the runs, one at a time a VM.
 //! - `past`: what earlier processes left, from the event logs.
-//! - `api`: the routes.
+//! - `api`: the routes for programs; `pages`: those for people.
 //!
 //! Invariant: nothing is kept but event logs. A service that was killed begins
 //! anew with the last run of each VM, whichever process drove it.
@@ -15,6 +15,7 @@ mod api;
 mod clockwork;
 mod config;
 mod due;
+mod pages;
 mod past;
 mod service;
 mod wanted;

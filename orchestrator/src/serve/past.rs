@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
+use crate::event::Event;
 use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
-use crate::projection::{Fleet, Fold, Projection, StateHandle};
+use crate::projection::{Details, Fleet, Fold, Projection, StateHandle};
 use crate::runs;
 
 /// Runs that are looked at, the newest first.
@@ -17,14 +18,32 @@ const RUNS_MAX: usize = 500;
 /// What the log of `run` says, as far as it can be read; `None` where that is
 /// nothing.
 pub(super) fn read(runs_dir: &Path, run: &str) -> Option<StateHandle> {
-    let log = runs_dir.join(run).join(event_log::FILE_NAME);
     let state = StateHandle::default();
     let mut fold = Fold::new(state.clone(), Vec::new());
-    // What stands before a break is good.
-    for event in Reader::open(&log).ok()?.map_while(Result::ok) {
-        fold.apply(&event);
-    }
+    each_event(runs_dir, run, |event| fold.apply(event))?;
     state.read(|state| state.head.is_some()).then_some(state)
+}
+
+/// All that the log of `run` says; `None` where that is nothing.
+pub(super) fn in_full(runs_dir: &Path, run: &str) -> Option<(RunState, Details)> {
+    let mut state = RunState::default();
+    let mut details = Details::default();
+    each_event(runs_dir, run, |event| {
+        state.apply(event);
+        details.apply(event);
+    })?;
+    state.head.is_some().then_some((state, details))
+}
+
+/// `None` where there is no log.
+fn each_event(runs_dir: &Path, run: &str, mut take: impl FnMut(&Event)) -> Option<()> {
+    let log = runs_dir.join(run).join(event_log::FILE_NAME);
+    // What stands before a break is good.
+    let events = Reader::open(&log).ok()?.map_while(Result::ok);
+    for event in events {
+        take(&event);
+    }
+    Some(())
 }
 
 /// Add the last runs of the inventory's VMs to `fleet`: the names of those

@@ -19,6 +19,7 @@ use crate::inventory::Inventory;
 use crate::plan::{Overrides, Plan, PlanError};
 use crate::projection::metrics::Metrics;
 use crate::projection::{Fleet, Fold, StateHandle};
+use crate::regressions::Judging;
 use crate::run::job::{self, Job, Settings};
 use crate::run::resume::{self, Past};
 use crate::tell;
@@ -153,6 +154,7 @@ impl Service {
             plan,
             past: None,
             settings: self.settings.clone(),
+            judging: Judging::default(),
         };
         runs.waiting.push_back(Waiting { job, entry });
         self.advance(&mut runs);
@@ -188,6 +190,7 @@ impl Service {
             plan: past.plan(&self.inventory, &self.overrides)?,
             past: Some(past),
             settings: self.settings.clone(),
+            judging: Judging::default(),
         };
         tell::note(format_args!("run {run} was cut off and goes on"));
         let mut runs = self.runs();

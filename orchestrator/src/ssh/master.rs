@@ -354,7 +354,8 @@ async fn explain(
 async fn last_lines(stderr: ChildStderr) -> Vec<String> {
     let mut lines = VecDeque::new();
     let mut bytes = Vec::new();
-    let mut stderr = BufReader::new(stderr);
+    // It is kept as long as the connection, and ssh says little.
+    let mut stderr = BufReader::with_capacity(512, stderr);
     loop {
         bytes.clear();
         match (&mut stderr).take(4096).read_until(b'\n', &mut bytes).await {

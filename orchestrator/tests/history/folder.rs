@@ -54,10 +54,15 @@ impl Folder {
         history
     }
 
+    /// The database, whoever else has it.
+    pub(crate) async fn pool(&self) -> SqlitePool {
+        let options = SqliteConnectOptions::new().filename(self.database());
+        SqlitePool::connect_with(options).await.unwrap()
+    }
+
     /// Every row of every table, sorted; but not when the schema was made.
     pub(crate) async fn dump(&self) -> Vec<String> {
-        let options = SqliteConnectOptions::new().filename(self.database());
-        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let pool = self.pool().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' \
              ORDER BY name",

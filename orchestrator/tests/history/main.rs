@@ -6,6 +6,7 @@
     reason = "a helper of a test fails the test, as the test's own unwrap does"
 )]
 
+mod cli;
 #[path = "../views/events.rs"]
 #[expect(dead_code, reason = "the views' tests need more of it")]
 mod events;

@@ -54,8 +54,7 @@ async fn a_damaged_file_is_replaced() {
 async fn a_later_schema_is_left_alone_until_one_says_so() {
     let folder = Folder::of(&[(RUN, &good_run())]);
     folder.history().await.close().await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.database());
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let pool = folder.pool().await;
     let later = "INSERT INTO _sqlx_migrations VALUES (99, 'later', '2030-01-01', 1, x'00', 1)";
     sqlx::query(later).execute(&pool).await.unwrap();
     pool.close().await;
@@ -94,4 +93,27 @@ async fn several_at_once_make_one_database() {
         assert_eq!(task.await.unwrap(), [RUN]);
     }
     assert_eq!(folder.count("vms").await, 2);
+}
+
+#[tokio::test]
+async fn a_database_that_stays_locked_keeps_nobody_from_an_answer() {
+    let folder = Folder::of(&[(RUN, &good_run())]);
+    let history = folder.history().await;
+    let pool = folder.pool().await;
+    let lock = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    // What needs no change waits for nobody.
+    let other = folder.history().await;
+    assert_eq!(names(&other).await, [RUN]);
+    const LATER: &str = "20261124T094900000Z-bbbbbb";
+    folder.keep(LATER, &good_run().lines());
+    let error = history.catch_up().await.unwrap_err();
+    assert_eq!(
+        error.advice(),
+        "it is made up for when the history is looked at the next time"
+    );
+    assert!(error.to_string().contains("database is locked"), "{error}");
+    assert_eq!(names(&history).await, [RUN]);
+    lock.rollback().await.unwrap();
+    history.catch_up().await.unwrap();
+    assert_eq!(names(&history).await, [LATER, RUN]);
 }

@@ -52,6 +52,11 @@ impl TestLab {
         }
     }
 
+    /// What its bridge, links and hosts are named after.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where the lab's files are; not there while it is down.
     pub(crate) fn dir(&self) -> PathBuf {
         self.scratch.path().join("lab")

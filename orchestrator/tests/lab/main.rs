@@ -4,6 +4,7 @@
 
 mod bed;
 mod faults;
+mod observe;
 mod whole;
 
 use std::fs;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use orchestrator::event::{Body, Event, VmOutcome};
+use orchestrator::runs;
 use protocol::Outcome;
 
 use crate::bed::{Host, ORCHESTRATOR, TestLab, built, code, stderr, stdout, wait_until};
@@ -31,8 +32,30 @@ const TESTS: usize = 214;
 /// that are only bound.
 const MAY_SKIP: [&str; 2] = ["B09", "B20"];
 
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Make `dist` as `make dist` leaves it, of the programs that were built with
+/// this test.
+pub(crate) fn make_dist(dist: &Path) {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let programs = dist.join(format!("linux-{arch}"));
+    let sources = dist.join("kmod/tcpstats");
+    fs::create_dir_all(&programs).unwrap();
+    fs::create_dir_all(&sources).unwrap();
+    for program in PROGRAMS {
+        fs::copy(Path::new(&built()).join(program), programs.join(program)).unwrap();
+    }
+    fs::copy(
+        repository().join("kmod/tcpstats/tcpstats.h"),
+        sources.join("tcpstats.h"),
+    )
+    .unwrap();
 }
 
 /// A lab, and a place for what runs over it need and leave.
@@ -54,26 +77,10 @@ impl Whole {
         Self::over(lab, hosts)
     }
 
-    /// Over a lab that is up, with a folder as `make dist` leaves it.
+    /// Over a lab that is up.
     fn over(lab: TestLab, hosts: Vec<Host>) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let arch = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
-        let programs = scratch.path().join(format!("dist/linux-{arch}"));
-        let sources = scratch.path().join("dist/kmod/tcpstats");
-        fs::create_dir_all(&programs).unwrap();
-        fs::create_dir_all(&sources).unwrap();
-        for program in PROGRAMS {
-            fs::copy(Path::new(&built()).join(program), programs.join(program)).unwrap();
-        }
-        fs::copy(
-            repository().join("kmod/tcpstats/tcpstats.h"),
-            sources.join("tcpstats.h"),
-        )
-        .unwrap();
+        make_dist(&scratch.path().join("dist"));
         Self {
             lab,
             hosts,
@@ -107,10 +114,7 @@ impl Whole {
 
     /// The only run's log; empty while there is none.
     fn log(&self) -> PathBuf {
-        let mut runs = fs::read_dir(self.runs_dir()).into_iter().flatten();
-        let run = runs.next().and_then(Result::ok);
-        run.map(|run| run.path().join("events.ndjson"))
-            .unwrap_or_default()
+        runs::log_path(Path::new(runs::LATEST), &self.runs_dir())
     }
 
     /// The only run's events so far.
@@ -451,6 +455,7 @@ fn broken_daemon(scratch: &Path) -> PathBuf {
                 "kmod",
                 "vm-bin",
                 "orchestrator",
+                "metric-table",
                 "regression",
             ]
             .map(|part| repository().join(part)),

@@ -36,6 +36,52 @@ fn a_run_on_request_is_driven_and_shown() {
 }
 
 #[test]
+fn pages_need_no_token_and_lead_nowhere_else() {
+    let lab = Lab::new(&["a", "b"]);
+    let service = lab.serve("serve", "");
+    let (run, _) = service.run("failing", "a");
+    service.wait_for_end(&run);
+    wait_until("it is in the history", || {
+        let overview = service.ask_with("GET", "/", "", "");
+        assert_eq!(overview.status, 200);
+        let link = format!("<a href=\"/runs/{run}\">");
+        // In the matrix, and in the list.
+        overview.text.matches(&link).count() == 2 && !overview.text.contains("running")
+    });
+    let page = service.ask_with("GET", &format!("/runs/{run}"), "", "");
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("<h1>FAILED: 0 of 1 VM passed"));
+    for header in [
+        "content-type: text/html; charset=utf-8",
+        "x-content-type-options: nosniff",
+        "default-src 'none'; style-src 'sha256-",
+    ] {
+        assert!(page.head.contains(header), "{header} not in {}", page.head);
+    }
+    let runs = service.runs();
+    fs::copy(
+        runs.join(&run).join("events.ndjson"),
+        runs.parent().unwrap().join("events.ndjson"),
+    )
+    .unwrap();
+    for hostile in [
+        "..",
+        "%2e%2e",
+        "..%2f",
+        "%2e%2e%2f..",
+        "absent",
+        "a%00b",
+        "%3Cb%3E",
+    ] {
+        let answer = service.ask_with("GET", &format!("/runs/{hostile}"), "", "");
+        assert_eq!(answer.status, 404, "{hostile}");
+        assert!(!answer.text.contains(hostile), "{hostile}");
+    }
+    service.signal("TERM");
+    assert_eq!(service.wait().code(), Some(0));
+}
+
+#[test]
 fn a_vm_is_part_of_one_run_at_a_time_and_others_go_on_beside_it() {
     let lab = Lab::new(&["a", "b"]);
     let service = lab.serve("serve", "");

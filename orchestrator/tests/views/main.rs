@@ -7,13 +7,18 @@
 )]
 
 mod events;
+mod findings;
+mod html;
 mod http;
 mod metrics;
 mod outputs;
+mod overview;
 mod plain;
 mod reference;
 mod replay;
+mod report;
 mod state;
 mod summary;
 mod terminal;
 mod text;
+mod trend;

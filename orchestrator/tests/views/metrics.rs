@@ -27,14 +27,14 @@ pub(crate) fn feed(fold: &mut Fold, events: &[Event]) {
     }
 }
 
-fn exposition(story: &Story) -> String {
+pub(crate) fn exposition(story: &Story) -> String {
     let (metrics, mut fold) = metrics();
     feed(&mut fold, &story.events);
     metrics.render()
 }
 
 /// The samples of one family, without its comments.
-fn samples<'a>(text: &'a str, family: &str) -> Vec<&'a str> {
+pub(crate) fn samples<'a>(text: &'a str, family: &str) -> Vec<&'a str> {
     text.lines()
         .filter(|line| line.starts_with(family))
         .collect()

@@ -15,7 +15,7 @@ use crate::events::{
 };
 use crate::replay::kept;
 
-fn junit(story: &Story) -> String {
+pub(crate) fn junit(story: &Story) -> String {
     let mut junit = Junit::default();
     for event in &story.events {
         junit.apply(event);
@@ -24,7 +24,7 @@ fn junit(story: &Story) -> String {
 }
 
 /// Runs a target twice; the test that failed first passes then.
-fn flaky_run() -> Story {
+pub(crate) fn flaky_run() -> Story {
     let mut story = Story::of(&["a"]);
     bring_up(&mut story, "a")
         .harness("a", Body::Hello(hello()))

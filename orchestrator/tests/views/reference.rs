@@ -53,7 +53,13 @@ fn every_command_has_a_page_and_mandoc_has_no_complaint() {
     let lint = lint.expect("mandoc is needed (Debian package mandoc)");
     assert_eq!(String::from_utf8_lossy(&lint.stdout), "");
     assert!(lint.status.success());
-    let page = fs::read_to_string(man1.join("orchestrator-run.1")).unwrap();
+    let read = |page: &Path| fs::read_to_string(page).unwrap();
+    let page = read(&man1.join("orchestrator.1"));
+    assert!(page.contains(".SH \"EXIT STATUS\"\n0 all passed"), "{page}");
+    for page in &pages {
+        assert!(!read(page).contains("EXTRA"), "{}", page.display());
+    }
+    let page = read(&man1.join("orchestrator-run.1"));
     for flag in ["\\-\\-all\\-vms", "\\-\\-resume", "\\-\\-junit"] {
         assert!(page.contains(flag), "no {flag} in {page}");
     }

@@ -2,7 +2,7 @@
 //! The summary, as people see it.
 
 use insta::assert_snapshot;
-use orchestrator::event::{ScrapeReason, Stage, VmOutcome};
+use orchestrator::event::{Body, ConsoleKind, ScrapeReason, Stage, VmOutcome};
 use orchestrator::projection::summary::{Look, render};
 use orchestrator::projection::text::Paint;
 use protocol::event::Level;
@@ -176,6 +176,32 @@ fn failures_beyond_the_limit_are_counted() {
     }
     let text = summary(&story, 100);
     assert!(text.contains("\n  and 30 more, in the event log\n"));
+}
+
+#[test]
+fn a_crash_is_quoted_with_where_it_was() {
+    let mut story = Story::of(&["a"]);
+    let panic = include_str!("../run/fixture/panic.txt");
+    story
+        .begin("a", Stage::Test, 1)
+        .output("a", "a word before")
+        .tell(Body::Console {
+            vm: "a".into(),
+            kind: ConsoleKind::Trap,
+            lines: panic.lines().map(str::to_owned).collect(),
+        })
+        .finish("a", VmOutcome::Crashed, Some(cause("the kernel panicked")));
+    let text = summary(&story, 100);
+    assert!(
+        text.contains("    console   Fatal trap 12: page fault"),
+        "{text}"
+    );
+    assert!(text.contains("fault virtual address = 0x28\n"), "{text}");
+    assert!(
+        text.contains("#3 0xffffffff82f0164b at tcpstats_read+0x8b\n"),
+        "{text}"
+    );
+    assert!(!text.contains("a word before"), "{text}");
 }
 
 #[test]

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use indicatif::{InMemoryTerm, ProgressDrawTarget};
+use indicatif::{InMemoryTerm, ProgressDrawTarget, TermLike};
 use insta::assert_snapshot;
 use jiff::Timestamp;
 use orchestrator::event::{Event, Stage, VmOutcome};
+use orchestrator::projection::echo::with_room_for_echo;
 use orchestrator::projection::terminal::Terminal;
 use orchestrator::projection::text::Paint;
 use orchestrator::projection::{Fold, Projection, StateHandle};
@@ -28,12 +29,23 @@ impl Screen {
     }
 
     fn with(lines: u16, columns: u16, paint: Paint, set_up: impl FnOnce(&mut Terminal)) -> Self {
+        let target = |term| ProgressDrawTarget::term_like(Box::new(term));
+        Self::on(target, lines, columns, paint, set_up)
+    }
+
+    fn on(
+        target: impl FnOnce(InMemoryTerm) -> ProgressDrawTarget,
+        lines: u16,
+        columns: u16,
+        paint: Paint,
+        set_up: impl FnOnce(&mut Terminal),
+    ) -> Self {
         let term = InMemoryTerm::new(lines, columns);
         let now = Arc::new(Mutex::new(Timestamp::UNIX_EPOCH));
         let clock = Arc::clone(&now);
         let mut terminal = Terminal::new(
-            ProgressDrawTarget::term_like(Box::new(term.clone())),
-            usize::from(lines),
+            target(term.clone()),
+            (usize::from(lines), usize::from(columns)),
             paint,
             Arc::new(move || *clock.lock().unwrap()),
         );
@@ -85,6 +97,29 @@ fn at_the_end_only_what_was_said_above_the_bars_is_left() {
     let mut screen = Screen::new(40, 100, Paint::PLAIN);
     screen.show(&troubled_run().events);
     assert_snapshot!(screen.text());
+}
+
+#[test]
+fn a_ctrl_c_that_the_terminal_shows_leaves_no_line_behind() {
+    let mut screen = Screen::on(with_room_for_echo, 40, 80, Paint::PLAIN, |_| {});
+    let mut story = Story::of(&["a", "b"]);
+    bring_up(&mut story, "a").target_started("a", Some(10));
+    story.interrupt(false);
+    let (interrupt, before) = story.events.split_last().unwrap();
+    screen.show(before);
+    screen.term.write_str("^C").unwrap();
+    screen.show(std::slice::from_ref(interrupt));
+    let text = screen.text();
+    let times = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        text.lines().next(),
+        Some("SIGINT: cleaning up; once more ends at once")
+    );
+    assert_eq!(
+        [times("a "), times("b "), times("2 VMs ")],
+        [1, 1, 1],
+        "{text}"
+    );
 }
 
 #[test]

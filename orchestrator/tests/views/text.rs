@@ -2,7 +2,7 @@
 //! Words.
 
 use orchestrator::projection::text::{
-    ColorChoice, Paint, Room, Tone, count, printable, seconds, whole_seconds,
+    ColorChoice, Paint, Room, Tone, count, fold, key_line, printable, seconds, whole_seconds,
 };
 
 #[test]
@@ -34,6 +34,8 @@ fn control_characters_are_spelled_out() {
         printable("a\u{1b}[2Jb\r\n\u{9b}é"),
         "a\\u{1b}[2Jb\\r\\n\\u{9b}é"
     );
+    // Right to left from here on.
+    assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
     assert_eq!(printable("plain"), "plain");
 }
 
@@ -53,4 +55,23 @@ fn a_flood_of_failures_is_cut_and_said_once() {
     assert_eq!(Room::for_test(100), Room::Show);
     assert_eq!(Room::for_test(101), Room::SayFull);
     assert_eq!(Room::for_test(102), Room::CountOnly);
+}
+
+#[test]
+fn lines_are_broken_between_words_and_paths_stay_whole() {
+    let told = key_line(
+        "cause",
+        "the kernel panicked: page fault while in kernel mode",
+    );
+    let path = "see /a/very/long/path/that-is-to-be/copied/as/it/stands";
+    let text = format!("short\n{told}\n{path}\n");
+    assert_eq!(
+        fold(&text, 40),
+        "short\n    cause     the kernel panicked: page\n              fault while in kernel mode\n\
+         see\n    /a/very/long/path/that-is-to-be/copied/as/it/stands\n"
+    );
+    assert_eq!(fold(&text, 70), text);
+    // Colours take no room.
+    let red = Paint::COLORED.text(Tone::Bad, "x".repeat(40));
+    assert_eq!(fold(&red, 40), red);
 }

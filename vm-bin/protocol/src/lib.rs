@@ -22,6 +22,7 @@ pub mod write;
 
 pub use event::{Body, Event, Outcome};
 pub use read::{Decoded, Decoder, StreamError};
+pub use swift::TestEvent;
 pub use write::Writer;
 
 /// The `v` of every event that this crate writes.

@@ -9,17 +9,6 @@ use serde_json::Value;
 
 use crate::{Body, Event, Outcome, VERSION, swift};
 
-/// Read the event that `line` holds, whatever stands before and after it.
-///
-/// # Errors
-/// What is no event.
-pub fn event(line: &[u8]) -> serde_json::Result<Event> {
-    match swift::test_finished(line) {
-        Some(event) => Ok(event),
-        None => serde_json::from_slice(line),
-    }
-}
-
 /// How much of an unreadable line is quoted, bytes.
 const QUOTE_BYTES: usize = 80;
 

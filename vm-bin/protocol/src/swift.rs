@@ -12,6 +12,12 @@ use serde::Deserialize;
 use crate::event::TestFinished;
 use crate::{Body, Event, Outcome};
 
+/// An event that is the end of a test and holds nothing else; no other event is
+/// read as one.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Line")]
+pub struct TestEvent(pub Event);
+
 /// A line as it is written, flat.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,27 +46,35 @@ enum Type {
     TestFinished,
 }
 
+impl From<Line> for TestEvent {
+    fn from(line: Line) -> Self {
+        let test = TestFinished {
+            target: line.target,
+            category: line.category,
+            id: line.id,
+            name: line.name,
+            outcome: line.outcome,
+            duration_s: line.duration_s,
+            filter: line.filter,
+            expected: line.expected,
+            actual: line.actual,
+            message: line.message,
+        };
+        Self(Event {
+            v: line.v,
+            seq: line.seq,
+            time: line.time,
+            body: Body::TestFinished(test),
+        })
+    }
+}
+
 /// The end of a test that `line` holds, if it holds one and nothing else.
 pub(crate) fn test_finished(line: &[u8]) -> Option<Event> {
-    let line: Line = serde_json::from_slice(line).ok()?;
-    let test = TestFinished {
-        target: line.target,
-        category: line.category,
-        id: line.id,
-        name: line.name,
-        outcome: line.outcome,
-        duration_s: line.duration_s,
-        filter: line.filter,
-        expected: line.expected,
-        actual: line.actual,
-        message: line.message,
-    };
-    Some(Event {
-        v: line.v,
-        seq: line.seq,
-        time: line.time,
-        body: Body::TestFinished(test),
-    })
+    // Checked as a whole, its strings need not be checked one by one.
+    let line = str::from_utf8(line).ok()?;
+    let TestEvent(event) = serde_json::from_str(line).ok()?;
+    Some(event)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line as plain data.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::client::Traffic;
 use crate::worker::MAX_WORKERS;
@@ -21,6 +24,23 @@ use crate::worker::MAX_WORKERS;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) role: Role,
+}
+
+impl Arguments {
+    /// What `words`, the program's name and its arguments, ask for.
+    pub(crate) fn of(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments = Self::try_parse_from(words)?;
+        match &arguments.role {
+            Role::Server(options) => match options.port_named_twice() {
+                Some(port) => Err(Self::command().error(
+                    ErrorKind::ValueValidation,
+                    format!("--ports names {port} twice"),
+                )),
+                None => Ok(arguments),
+            },
+            Role::Client(_) => Ok(arguments),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +84,15 @@ pub(crate) struct ServerOptions {
 
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+}
+
+impl ServerOptions {
+    /// The system would call it in use, by whom it does not say.
+    fn port_named_twice(&self) -> Option<u16> {
+        let mut seen = HashSet::new();
+        let mut chosen = self.ports.iter().filter(|port| **port != 0);
+        chosen.find(|port| !seen.insert(**port)).copied()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -141,8 +170,6 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn client(arguments: &[&str]) -> Result<ClientOptions, clap::Error> {
@@ -197,6 +224,19 @@ mod tests {
         ] {
             assert!(client(&wrong).is_err(), "{wrong:?} accepted");
         }
+    }
+
+    #[test]
+    fn a_server_listens_on_a_port_once() {
+        let server = |ports: &str| {
+            let words = ["tcp-echo", "server", "--ports", ports];
+            Arguments::of(words.map(OsString::from))
+        };
+        assert!(server("80,81,0,0").is_ok());
+        let error = server("80,81,80").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(text.contains("--ports names 80 twice"), "{text}");
     }
 
     #[test]

@@ -20,14 +20,13 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::cli::{Arguments, Role};
 use crate::error::Error;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let arguments = Arguments::of(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use crate::projection::benchmarks::{amount, title, value};
 use crate::projection::details::Details;
 use crate::projection::state::{BenchmarkState, RunState};
-use crate::projection::text::{count, printable};
+use crate::projection::text::printable;
 
 /// Rows that are shown.
 const ROWS_MAX: usize = 5000;
@@ -66,9 +66,9 @@ fn table(rows: &[Row<'_>]) -> Markup {
             thead {
                 tr {
                     th scope="col" { "VM" }
-                    th.number scope="col" { "median ± spread" }
+                    th.number scope="col" { "median ± spread of samples" }
                     th.wide scope="col" {
-                        @if lowest <= highest { "samples, " (at(lowest)) " to " (at(highest)) }
+                        @if lowest <= highest { (at(lowest)) " to " (at(highest)) }
                         @else { "samples" }
                     }
                 }
@@ -77,11 +77,11 @@ fn table(rows: &[Row<'_>]) -> Markup {
                 @for row in rows {
                     tr {
                         th scope="row" { (printable(row.vm)) }
-                        td.number { (value(row.benchmark)) }
-                        td {
-                            (strip(row.samples, lowest, highest))
-                            span.quiet { (count(row.benchmark.samples, "sample")) }
+                        td.number {
+                            (value(row.benchmark)) " "
+                            span.quiet { "of " (row.benchmark.samples) }
                         }
+                        td { (strip(row.samples, lowest, highest)) }
                     }
                 }
             }

@@ -134,23 +134,29 @@ impl End<'_> {
         }
     }
 
-    /// One attempt is the test's end, of which nothing more is to be said.
+    /// One attempt is the test's end, of which nothing more is to be said. Of
+    /// several, the last is seen at once.
     fn attempts(&self) -> Markup {
-        match self.attempts {
-            [] => of_test(self.test),
-            [only] if only.number == 1 => of_test(&only.test),
-            several => html! {
-                ol.attempts {
-                    @for at in several {
-                        li value=(at.number) {
-                            (at.test.outcome.as_str()) " after " (seconds(at.test.duration_s))
-                            @if at.test.outcome != protocol::Outcome::Passed { (of_test(&at.test)) }
-                        }
+        let (last, earlier) = match self.attempts {
+            [] => return of_test(self.test),
+            [only] if only.number == 1 => return of_test(&only.test),
+            [earlier @ .., last] => (last, earlier),
+        };
+        html! {
+            ol.attempts {
+                @for at in earlier {
+                    li value=(at.number) {
+                        details { summary { (how_it_ended(at)) } (of_test(&at.test)) }
                     }
                 }
-            },
+                li value=(last.number) { (how_it_ended(last)) (of_test(&last.test)) }
+            }
         }
     }
+}
+
+fn how_it_ended(at: &Attempt) -> String {
+    format!("{} after {}", at.test.outcome, seconds(at.test.duration_s))
 }
 
 fn of_test(test: &TestFinished) -> Markup {

@@ -58,6 +58,20 @@ fn document(title: &str, content: &Markup) -> String {
     page.into_string()
 }
 
+/// A page that says only this.
+#[must_use]
+pub fn notice(what: &str) -> String {
+    document(
+        what,
+        &html! {
+            main {
+                h1 { (what) }
+                p { a href="/" { "All VMs and runs" } }
+            }
+        },
+    )
+}
+
 /// A section with its heading; nothing without content.
 fn section(id: &str, heading: &str, content: Option<Markup>) -> Markup {
     html! {

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use indexmap::IndexSet;
 use maud::{Markup, html};
 
-use super::{anchor, document, matrix, section};
-use crate::projection::text::printable;
+use super::{Mark, anchor, document, matrix, moment, section};
+use crate::projection::state::Tally;
+use crate::projection::text::{self, Tone, printable, seconds};
 use crate::projection::{Fleet, targets};
 
 /// What an overview tells beside the fleet.
@@ -15,10 +16,31 @@ use crate::projection::{Fleet, targets};
 pub struct Overview {
     /// Names of the VMs that there are, in their order.
     pub vms: Vec<String>,
-    /// Names of runs, the newest first, and how each stands: `running`.
-    pub runs: Vec<(String, String)>,
+    /// The newest first.
+    pub runs: Vec<Listed>,
     /// What comes next: when, and what.
     pub due: Vec<(jiff::Timestamp, String)>,
+}
+
+/// One run among others.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    /// Its name.
+    pub run: String,
+    /// Whether it has a page.
+    pub link: bool,
+    /// When it began; absent before that.
+    pub started: Option<jiff::Timestamp>,
+    /// Wall time, seconds; absent before its end.
+    pub duration_s: Option<f64>,
+    /// How it stands or what came of it, in a word, such as `not_driven`.
+    pub result: String,
+    /// What each VM was to run.
+    pub targets: Vec<String>,
+    /// How many VMs it has.
+    pub vms: usize,
+    /// Their tests.
+    pub tests: Tally,
 }
 
 impl Overview {
@@ -82,7 +104,7 @@ impl Overview {
     fn schedule(&self) -> Option<Markup> {
         (!self.due.is_empty()).then(|| {
             html! {
-                ul { @for (time, what) in &self.due { li { (super::moment(*time)) ": " (printable(what)) } } }
+                ul { @for (time, what) in &self.due { li { (moment(*time)) ": " (printable(what)) } } }
             }
         })
     }
@@ -90,13 +112,58 @@ impl Overview {
     fn list(&self) -> Option<Markup> {
         (!self.runs.is_empty()).then(|| {
             html! {
-                ul {
-                    @for (run, standing) in &self.runs {
-                        li { a href={ "/runs/" (run) } { (run) } " " span.quiet { (standing) } }
+                table.cards role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            @for head in ["run", "result", "begun", "time", "VMs", "tests"] {
+                                th scope="col" role="columnheader" { (head) }
+                            }
+                        }
+                    }
+                    tbody role="rowgroup" {
+                        @for run in &self.runs { (run.render()) }
                     }
                 }
             }
         })
+    }
+}
+
+impl Listed {
+    fn render(&self) -> Markup {
+        html! {
+            tr role="row" {
+                th scope="row" role="rowheader" {
+                    @if self.link { a href={ "/runs/" (self.run) } { (self.run) } }
+                    @else { (self.run) }
+                    " " span.quiet { (printable(&self.targets.join(", "))) }
+                }
+                td role="cell" data-label="result" { (self.mark()) }
+                td role="cell" data-label="begun" {
+                    @if let Some(started) = self.started { (moment(started)) }
+                }
+                td role="cell" data-label="time" {
+                    @if let Some(duration_s) = self.duration_s { (seconds(duration_s)) }
+                }
+                td role="cell" data-label="VMs" { (self.vms) }
+                td role="cell" data-label="tests" {
+                    @if self.tests.done() > 0 { (text::tally(self.tests)) }
+                }
+            }
+        }
+    }
+
+    fn mark(&self) -> Markup {
+        let (word, tone) = match self.result.as_str() {
+            "passed" => ("passed", Tone::Good),
+            "failed" => ("failed", Tone::Bad),
+            "regressed" => ("regressed", Tone::Bad),
+            "not_driven" => ("not all driven", Tone::Warn),
+            "running" => ("running", Tone::Quiet),
+            "waiting" => ("waiting", Tone::Quiet),
+            _ => ("interrupted", Tone::Warn),
+        };
+        Mark { word, tone }.render()
     }
 }
 

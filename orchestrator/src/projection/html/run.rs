@@ -9,8 +9,8 @@ use super::{anchor, benchmarks, class, document, facts, failures, matrix, moment
 use crate::projection::details::Details;
 use crate::projection::state::{RunHead, RunState};
 use crate::projection::summary::{self, Verdict};
-use crate::projection::targets;
 use crate::projection::text::{self, printable};
+use crate::projection::{findings, targets};
 
 /// The run that `state` and `details` are of, or what is known of it, with the
 /// trends of what it measured.
@@ -27,7 +27,8 @@ pub fn page(state: &RunState, details: &Details, trends: &[Trend]) -> String {
                 (section("matrix", "VMs and targets", matrix(state, details)))
                 (section("trouble", "VMs in trouble", failures::troubles(state)))
                 (tests(state, details))
-                (section("vms", "VMs", cards(state, details)))
+                (found(state))
+            (section("vms", "VMs", cards(state, details)))
                 (section("benchmarks", "Benchmarks", benchmarks::tables(state, details)))
                 (section("trends", "Trends", plots(trends)))
                 (section("environment", "The run itself", Some(environment(state))))
@@ -82,6 +83,22 @@ fn tests(state: &RunState, details: &Details) -> Markup {
         (section("failed", &failed, failures::failed(state, details)))
         (section("flaky", "Flaky: failed, and passed when run again", failures::flaky(state, details)))
         (section("skipped", &skipped, failures::skipped(state, details)))
+    }
+}
+
+/// What got slower, is suspect or got faster.
+fn found(state: &RunState) -> Markup {
+    html! {
+        @for (heading, tone, findings) in findings::groups(state) {
+            @let list = html! {
+                ul {
+                    @for finding in &findings {
+                        li { span class=(class(tone)) { (finding.title) } ": " (finding.said) }
+                    }
+                }
+            };
+            (section(&heading.to_lowercase(), heading, Some(list)))
+        }
     }
 }
 

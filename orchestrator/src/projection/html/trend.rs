@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use protocol::event::Better;
 
-use super::moment;
+use super::{Mark, class, moment};
 use crate::projection::benchmarks::amount;
-use crate::projection::text::{count, printable};
+use crate::projection::text::{Tone, count, printable};
 
 /// Size of a plot; its unit is arbitrary.
 const WIDTH: f64 = 1000.0;
@@ -21,7 +21,7 @@ const HEIGHT: f64 = 200.0;
 /// What a plot leaves free above and below, as a part of its range.
 const MARGIN: f64 = 0.08;
 /// Points that are plotted, the last ones.
-const POINTS_MAX: usize = 500;
+const POINTS_MAX: usize = 200;
 
 /// A series of measurements.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,12 +58,10 @@ pub struct Point {
 pub struct Change {
     /// The first point that is.
     pub at: usize,
-    /// The mean after it by the mean before it, less 1.
-    pub ratio: f64,
-    /// How probable the like is by chance.
-    pub p: f64,
-    /// How it stands, such as `confirmed`.
-    pub state: String,
+    /// How it stands, such as `confirmed`, and what that means.
+    pub standing: (Tone, &'static str),
+    /// Its run, its size and its neighbours, in one line.
+    pub said: String,
 }
 
 impl Trend {
@@ -88,7 +86,7 @@ impl Trend {
                     desc { (self.description(&plot)) }
                     path.band d=(plot.band()) {}
                     @for change in &plot.changes {
-                        path class={ "change " (self.class(change)) } d=(plot.upright(change)) {}
+                        path class={ "change " (class(change.standing.0)) } d=(plot.upright(change)) {}
                     }
                     path.line d=(plot.line()) {}
                     path.dots d=(plot.dots()) {}
@@ -96,7 +94,7 @@ impl Trend {
                 p.axis { span { (lowest) } }
                 p.axis { span { (moment(first.time)) } span { (moment(last.time)) } }
                 @if !plot.changes.is_empty() {
-                    ul { @for change in &plot.changes { (self.change(&plot, change)) } }
+                    ul { @for change in &plot.changes { (change.render()) } }
                 }
                 (self.table(&plot))
             }
@@ -118,37 +116,6 @@ impl Trend {
             self.amount(last.median),
             count(plot.changes.len(), "change"),
         )
-    }
-
-    fn is_worse(&self, change: &Change) -> bool {
-        match self.better {
-            Better::Lower => change.ratio > 0.0,
-            Better::Higher => change.ratio < 0.0,
-        }
-    }
-
-    fn class(&self, change: &Change) -> &'static str {
-        if self.is_worse(change) { "bad" } else { "good" }
-    }
-
-    fn change(&self, plot: &Plot<'_>, change: &Change) -> Markup {
-        let point = &plot.points[change.at];
-        let (sign, word) = match (change.ratio > 0.0, self.is_worse(change)) {
-            (true, true) => ("▲", "worse"),
-            (true, false) => ("▲", "better"),
-            (false, true) => ("▼", "worse"),
-            (false, false) => ("▼", "better"),
-        };
-        html! {
-            li {
-                span class=(self.class(change)) {
-                    span aria-hidden="true" { (sign) " " }
-                    (format!("{:+.1} %", change.ratio * 100.0)) ", " (word)
-                }
-                " since run " code { (printable(&point.run)) } ", " (printable(&change.state))
-                span.quiet { (format!(" (p {:.1e})", change.p)) }
-            }
-        }
     }
 
     fn table(&self, plot: &Plot<'_>) -> Markup {
@@ -177,6 +144,15 @@ impl Trend {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Change {
+    fn render(&self) -> Markup {
+        let (tone, word) = self.standing;
+        html! {
+            li { (Mark { word, tone }.render()) ": " (printable(&self.said)) }
         }
     }
 }

@@ -108,10 +108,10 @@ fn stages(vm: &VmState, spans: &[Span]) -> Markup {
                         td.number { (seconds(span.duration_s)) }
                         td {
                             (bar(after(span) / whole, span.duration_s / whole, span.cause.is_some()))
-                            @if let Some(cause) = &span.cause {
-                                span.bad { "failed: " (printable(&cause.what)) }
-                            }
                         }
+                    }
+                    @if let Some(cause) = &span.cause {
+                        tr { td.bad colspan="3" { "failed: " (printable(&cause.what)) } }
                     }
                 }
             }

@@ -4,6 +4,7 @@
 use protocol::event::{Benchmark, Better};
 
 use super::vm::clip;
+use crate::event::Quantity;
 
 /// One measured quantity of one target on one VM.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,17 +30,16 @@ pub struct BenchmarkState {
 impl BenchmarkState {
     /// `None` without a sample.
     pub(crate) fn of(benchmark: &Benchmark) -> Option<Self> {
-        let mut samples = benchmark.samples.clone();
-        samples.sort_by(f64::total_cmp);
+        let [lower, median, upper] = quartiles(&benchmark.samples)?;
         Some(Self {
             name: clip(&benchmark.name),
             workload: clip(&benchmark.workload),
             connections: benchmark.connections,
             unit: clip(&benchmark.unit),
             better: benchmark.better,
-            samples: samples.len(),
-            median: quantile(&samples, 0.5)?,
-            quartiles: [quantile(&samples, 0.25)?, quantile(&samples, 0.75)?],
+            samples: benchmark.samples.len(),
+            median,
+            quartiles: [lower, upper],
         })
     }
 
@@ -55,6 +55,18 @@ impl BenchmarkState {
         (&self.name, &self.workload, self.connections, &self.unit)
     }
 
+    /// What was measured, without its values.
+    #[must_use]
+    pub fn quantity(&self) -> Quantity {
+        Quantity {
+            benchmark: self.name.clone(),
+            workload: self.workload.clone(),
+            connections: self.connections,
+            unit: self.unit.clone(),
+            better: self.better,
+        }
+    }
+
     /// Half of the distance between the quartiles, as a part of the median; 0
     /// where the median is.
     #[must_use]
@@ -66,6 +78,18 @@ impl BenchmarkState {
             (upper - lower) / 2.0 / self.median.abs()
         }
     }
+}
+
+/// The values below which a quarter, half and three quarters of `samples` are;
+/// `None` without a sample.
+pub(crate) fn quartiles(samples: &[f64]) -> Option<[f64; 3]> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    Some([
+        quantile(&sorted, 0.25)?,
+        quantile(&sorted, 0.5)?,
+        quantile(&sorted, 0.75)?,
+    ])
 }
 
 /// The value below which the part `p` of `sorted` is, between two samples in

@@ -18,6 +18,7 @@ use crate::event::{Body, Event, Live, Plan, PlannedTarget, PlannedVm, VmOutcome}
 use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
+pub(crate) use benchmark::quartiles;
 pub use counters::Counters;
 pub(crate) use counters::clipped;
 pub use findings::Findings;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One VM of the state: its stages, its targets and their tests.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -17,6 +18,9 @@ use crate::scrape::series;
 pub const KEPT_TESTS: usize = 100;
 /// Last lines that a VM's programs wrote.
 pub const KEPT_LINES: usize = 5;
+/// Lines of a kernel's that are kept of its crash: with the trap's registers,
+/// where in the stack it was.
+const QUOTED_LINES: usize = 24;
 /// Characters of a text from a VM.
 const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
@@ -60,6 +64,8 @@ pub struct VmState {
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
+    /// What its kernel printed of its last crash; [`QUOTED_LINES`] of it.
+    pub crash: Vec<String>,
 }
 
 /// The scrapes of one VM's exporter.
@@ -181,7 +187,7 @@ impl Tally {
             .saturating_add(self.skipped)
     }
 
-    fn count(&mut self, outcome: protocol::Outcome) {
+    pub(crate) fn count(&mut self, outcome: protocol::Outcome) {
         let counter = match outcome {
             protocol::Outcome::Passed => &mut self.passed,
             protocol::Outcome::Failed => &mut self.failed,
@@ -218,6 +224,7 @@ impl VmState {
             scrapes: Scrapes::default(),
             console: BTreeMap::new(),
             last_lines: VecDeque::new(),
+            crash: Vec::new(),
         }
     }
 
@@ -287,6 +294,7 @@ impl VmState {
         self.stages.clear();
         self.failure = None;
         self.last_lines.clear();
+        self.crash.clear();
     }
 
     pub(super) fn stage_started(&mut self, time: Timestamp, stage: Stage, attempt: u32) {
@@ -411,14 +419,14 @@ impl VmState {
     }
 
     fn target_mut(&mut self, name: &str) -> &mut TargetState {
-        let mut name = clip(name);
+        let mut name = shown(name);
         if self.targets.len() >= KEPT_NAMES && self.target(&name).is_none() {
-            OTHER.clone_into(&mut name);
+            name = OTHER.into();
         }
         let known = self.targets.iter().position(|t| t.target == name);
         let at = known.unwrap_or_else(|| {
             self.targets.push(TargetState {
-                target: name,
+                target: name.into_owned(),
                 ..TargetState::default()
             });
             self.targets.len() - 1
@@ -448,6 +456,9 @@ impl VmState {
         *number = number.saturating_add(1);
         for line in lines.iter().take(KEPT_LINES) {
             self.keep_line(line);
+        }
+        if kind.is_crash() {
+            self.crash = lines.iter().take(QUOTED_LINES).map(|l| clip(l)).collect();
         }
     }
 
@@ -497,13 +508,26 @@ pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
 }
 
 pub(crate) fn clip(text: &str) -> String {
-    clip_to(text, KEPT_CHARS)
+    shown(text).into_owned()
 }
 
 /// The first `chars` characters of `text`.
 pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
+    cut(text, chars).into_owned()
+}
+
+/// As much of `text` as is shown. A test's end only looks its names up, and
+/// there are many.
+fn shown(text: &str) -> Cow<'_, str> {
+    cut(text, KEPT_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> Cow<'_, str> {
+    if text.len() <= chars {
+        return text.into();
+    }
     match text.char_indices().nth(chars) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }

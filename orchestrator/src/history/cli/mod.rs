@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The commands that show what was, and change nothing: no VM and no server is
+//! needed for them.
+//!
+//! - [`runs`]: many runs, from the database.
+//! - [`show`], [`logs`]: one run, from its log and its folder.
+//! - [`compare`]: two runs, from their logs.
+//! - [`trend`], [`ack`]: a benchmark over all runs, and what got slower, from the
+//!   database.
+//! - [`rebuild`]: `orchestrator history`.
+
+pub mod ack;
+pub mod compare;
+pub mod logs;
+pub mod rebuild;
+pub mod runs;
+pub mod show;
+pub mod trend;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::RunRecord;
+use crate::exit::ExitStatus;
+use crate::runs::NoRunsDir;
+use crate::tell;
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    NoRunsDir(#[from] NoRunsDir),
+    #[error("{source}; {}", source.advice())]
+    History {
+        #[from]
+        source: super::Error,
+    },
+    #[error(
+        "failed to open {} ({reason}); give the name of a run in --runs-dir, its folder or its log",
+        path.display()
+    )]
+    Open { path: PathBuf, reason: io::Error },
+    #[error("{} holds no event of a run", path.display())]
+    Empty { path: PathBuf },
+    #[error("the run had no VM {vm}; it had {had}")]
+    NoVm { vm: String, had: String },
+    #[error("failed to {action} {} ({reason})", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        reason: io::Error,
+    },
+    #[error("no run there has measured {benchmark} as wanted; there are {known}")]
+    NoSeries { benchmark: String, known: String },
+    #[error(
+        "{change} names {}; orchestrator ack alone lists what there is",
+        if *many { "more than one open change: add /RUN" } else { "no change for the worse that stands" }
+    )]
+    NoChange { change: String, many: bool },
+    #[error("failed to print")]
+    Print(#[from] io::Error),
+    #[error("failed to print as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("failed to set up the threads that wait for the database")]
+    System(#[source] io::Error),
+}
+
+/// The exit status of what was `shown`: what went wrong in the runs themselves
+/// is no failure of showing it.
+fn status(shown: Result<(), Error>) -> ExitCode {
+    match shown {
+        Ok(()) => ExitStatus::Success.into(),
+        Err(error) => {
+            tell::note(format_args!("error: {}", tell::chain(&error)));
+            ExitStatus::Usage.into()
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(Error::System)
+}
+
+/// The record of the run whose log is at `log`. What is wrong with the log is
+/// told.
+fn read(log: &Path) -> Result<RunRecord, Error> {
+    let record = RunRecord::read(log).map_err(|reason| Error::Open {
+        path: log.to_owned(),
+        reason,
+    })?;
+    if let Some(trouble) = &record.trouble {
+        tell::note(format_args!(
+            "note: {}: {trouble}; what stands before is shown",
+            log.display()
+        ));
+    }
+    if record.state.head.is_none() {
+        return Err(Error::Empty {
+            path: log.to_owned(),
+        });
+    }
+    Ok(record)
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What got slower: benchmarks beside their history and beside another run.
+//!
+//! - [`judge`]: one series by its points, a pure function.
+//! - [`compare`]: two runs, a pure function.
+//! - `at_end`: both at the end of a run, as events of its log.
+
+mod at_end;
+pub mod compare;
+pub mod judge;
+
+pub(crate) use at_end::{Judging, NoBaseline};
+
+/// A difference between two runs is at least this large, relative.
+const MIN_MAGNITUDE: f64 = regression::MIN_MAGNITUDE;
+
+/// Whether values of `unit` are the same each time: a program's instructions as
+/// an emulator counts them.
+fn is_exact(unit: &str) -> bool {
+    unit == "instructions"
+}

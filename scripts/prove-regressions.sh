@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Show on a real embedded host that runs of one commit find no regression, and
+# that a filter parser made a fifth slower is found within five runs, with the
+# run that began it.  Takes some 15 minutes; what else the machine does
+# meanwhile is measured, too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+	cat >&2 <<-'END'
+		usage: prove-regressions.sh [option]...
+		  --runs N        runs of one commit (30)
+		  --hosts N       hosts of the lab (1)
+		  --target NAME   what measures: bench, or callgrind (bench)
+		  --dir DIR       what is kept, made anew (target/prove-regressions)
+		  --bin-dir DIR   where orchestrator and tcpstatsd are (target/release)
+		  --dist DIR      what is brought to the hosts (dist)
+	END
+	exit 2
+}
+
+runs=30
+hosts=1
+target=bench
+dir=target/prove-regressions
+bin_dir=target/release
+dist=dist
+while [ $# -gt 0 ]; do
+	[ $# -ge 2 ] || usage
+	case "$1" in
+	--runs) runs=$2 ;;
+	--hosts) hosts=$2 ;;
+	--target) target=$2 ;;
+	--dir) dir=$2 ;;
+	--bin-dir) bin_dir=$2 ;;
+	--dist) dist=$2 ;;
+	*) usage ;;
+	esac
+	shift 2
+done
+
+rm -rf "$dir"
+mkdir -p "$dir"
+dir=$(realpath "$dir")
+orchestrator=$bin_dir/orchestrator
+lab=("$orchestrator" lab --name slower --dir "$dir/lab")
+
+lab_was_up=no
+# shellcheck disable=SC2317  # called by trap
+finish() {
+	local status=$?
+	trap '' INT TERM
+	[ "$lab_was_up" = no ] || "${lab[@]}" down || status=1
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+say() { printf '%s\n' "$*"; }
+
+# The same programs and sources, but every fifth call of the parser is made
+# twice.
+make_slower() {
+	local parser=$1/kmod/tcpstats/core/tcpstats_parse.c
+	cp -a "$dist" "$1"
+	sed -i 's/^tcpstats_filter_parse(const char \*text/parse_once(const char *text/' "$parser"
+	cat >>"$parser" <<-'END'
+
+		int
+		tcpstats_filter_parse(const char *text, size_t len,
+		    struct tcpstats_filter *filter, struct tcpstats_filter_error *error)
+		{
+			static unsigned int calls;
+
+			if (++calls % 5 == 0)
+				(void)parse_once(text, len, filter, error);
+			return (parse_once(text, len, filter, error));
+		}
+	END
+	sed -i '/^#include "tcpstats_port.h"/a\
+\
+int parse_once(const char *, size_t, struct tcpstats_filter *,\
+    struct tcpstats_filter_error *);' "$parser"
+}
+
+# One run of what the folder holds: run FOLDER; its name is in $name, its exit
+# status in $status.
+run() {
+	status=0
+	"$orchestrator" run --all-vms --inventory "$dir/lab/vms.toml" --dist "$1" \
+		--deploy cross --target "$target" --runs-dir "$dir/runs" \
+		--listen 127.0.0.1:0 --fail-on-regression \
+		>"$dir/summary" 2>"$dir/progress" || status=$?
+	name=$(sed -n 's/^run \([^,]*\), events in .*/\1/p' "$dir/progress")
+	case $status in
+	0 | 4) ;;
+	# Its budgets of instructions are meant to be missed by what is slower.
+	1) [ "$target" = callgrind ] || fail "run $name failed" ;;
+	*) fail "run $name ended with status $status" ;;
+	esac
+}
+
+fail() {
+	cat "$dir/summary" >&2
+	printf 'failed: %s\n' "$1" >&2
+	exit 1
+}
+
+# What got slower and is not known, as SERIES/RUN.
+open_changes() {
+	"$orchestrator" ack --runs-dir "$dir/runs" | grep -E '^[0-9a-f]{16}/' || true
+}
+
+"${lab[@]}" up -n "$hosts" --bin-dir "$bin_dir"
+lab_was_up=yes
+
+false_alarms=0
+for number in $(seq "$runs"); do
+	run "$dist"
+	say "run $number of $runs of one commit: $name, status $status"
+	[ "$status" -ne 4 ] || false_alarms=$((false_alarms + 1))
+done
+before=$(open_changes)
+if [ "$false_alarms" -gt 0 ] || [ -n "$before" ]; then
+	printf '%s\n' "$before"
+	fail "$false_alarms of $runs runs of one commit were taken for slower"
+fi
+say "no regression in $runs runs of one commit"
+
+make_slower "$dir/slower"
+began=
+for number in 1 2 3 4 5; do
+	run "$dir/slower"
+	began=${began:-$name}
+	found=$(open_changes)
+	say "run $number of a parser a fifth slower: $name, status $status, $(grep -c . <<<"$found" || true) changes"
+	[ -z "$found" ] || break
+done
+"$orchestrator" ack --runs-dir "$dir/runs"
+[ -n "$found" ] || fail "five runs of a parser a fifth slower were not found"
+if grep -v "/$began\$" <<<"$found"; then
+	fail "these changes began with another run than $began"
+fi
+say "found with run $number, as begun by $began: all $(grep -c . <<<"$found") changes"
+"$orchestrator" trend filter_parse --workload worst_case --runs-dir "$dir/runs"
