@@ -7,7 +7,7 @@
 CREATE TABLE sources (
     name    TEXT   NOT NULL PRIMARY KEY,
     bytes   BIGINT NOT NULL, -- its length when it was read
-    trouble TEXT             -- why it could not be read to its end
+    trouble TEXT             -- what of it is not here, and why
 );
 
 CREATE TABLE runs (

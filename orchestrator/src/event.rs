@@ -5,7 +5,7 @@
 
 mod judged;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -340,6 +340,9 @@ pub struct PlannedVm {
     pub os: String,
     /// The inventory's word for the processor, such as `amd64`; may be empty.
     pub arch: String,
+    /// Tests that are expected to fail, as `TARGET/ID`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub expected_failures: BTreeSet<String>,
 }
 
 /// One target of a plan.

@@ -58,6 +58,7 @@ impl Plan {
             address: vm.address(),
             os: vm.os.clone(),
             arch: vm.arch.clone(),
+            expected_failures: vm.expected_failures.clone(),
         });
         event::Plan {
             vms: vms.collect(),

@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use crate::event::{Judged, SeriesState};
-use crate::history::{Error, History, Point, SeriesKey};
+use crate::history::{Ack, Error, History, Point, SeriesKey};
 use crate::projection::benchmarks::name;
-use crate::projection::findings::change_line;
+use crate::projection::findings;
 use crate::projection::html::trend::{self, Change, Trend};
 use crate::projection::state::{RunState, quartiles};
-use crate::projection::text::Tone;
+use crate::regressions::judge::{self, JudgedSeries};
 use crate::runs;
 use crate::tell;
 
@@ -50,6 +50,7 @@ async fn of_history(history: &History, run: &str, state: &RunState) -> Result<Ve
     let mut keys = history.series().await?;
     keys.retain(|key| is_of(state, key));
     keys.sort_by_key(|key| rank(judged(state, key)));
+    let acks = history.acks().await?;
     let mut trends = Vec::new();
     for key in keys {
         if trends.len() == TRENDS_MAX {
@@ -59,8 +60,9 @@ async fn of_history(history: &History, run: &str, state: &RunState) -> Result<Ve
         // Another fingerprint's series may have ended before this run.
         let last = points.iter().rposition(|point| point.run == run);
         points.truncate(last.map_or(0, |last| last + 1));
-        if points.len() > 1 {
-            trends.push(trend(&key, &points, judged(state, &key)));
+        let trend = trend(&key, &points, &acks);
+        if trend.points.len() > 1 {
+            trends.push(trend);
         }
     }
     Ok(trends)
@@ -102,8 +104,10 @@ fn rank(judged: Option<&Judged>) -> u8 {
     }
 }
 
-fn trend(key: &SeriesKey, points: &[Point], judged: Option<&Judged>) -> Trend {
-    let measured = points.iter().filter_map(|point| {
+/// Every change that is found in it, by the same method as in the run's log.
+fn trend(key: &SeriesKey, points: &[Point], acks: &[Ack]) -> Trend {
+    let judged = JudgedSeries::of(key, points, acks);
+    let measured = judged.points.iter().filter_map(|point| {
         let [lower, _, upper] = quartiles(&point.samples)?;
         Some(trend::Point {
             run: point.run.clone(),
@@ -112,33 +116,18 @@ fn trend(key: &SeriesKey, points: &[Point], judged: Option<&Judged>) -> Trend {
             quartiles: [lower, upper],
         })
     });
-    let measured: Vec<trend::Point> = measured.collect();
-    let change = judged.and_then(|judged| {
-        let change = judged.change.as_ref()?;
-        Some(Change {
-            at: measured.iter().position(|point| point.run == change.run)?,
-            standing: (tone(judged.state), judged.state.as_str()),
-            said: change_line(&judged.quantity, change),
-        })
+    let quantity = judge::quantity(key);
+    let changes = judged.changes.iter().map(|named| Change {
+        at: named.index,
+        standing: findings::standing(named.standing),
+        said: findings::change_line(&quantity, &named.change),
     });
     Trend {
         vm: key.vm.clone(),
         title: name(&key.benchmark, &key.workload, key.connections),
         unit: key.unit.clone(),
         better: key.better,
-        points: measured,
-        changes: change.into_iter().collect(),
-    }
-}
-
-fn tone(state: SeriesState) -> Tone {
-    match state {
-        SeriesState::Confirmed => Tone::Bad,
-        SeriesState::Suspect => Tone::Warn,
-        SeriesState::Improved => Tone::Good,
-        SeriesState::Stable
-        | SeriesState::Acknowledged
-        | SeriesState::Recovered
-        | SeriesState::Other => Tone::Quiet,
+        points: measured.collect(),
+        changes: changes.collect(),
     }
 }

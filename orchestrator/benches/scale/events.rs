@@ -2,6 +2,7 @@
 //! A million events of ten VMs' test binaries: read as they come over SSH,
 //! logged with every sync, folded into a run's state and its metrics.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -154,6 +155,7 @@ pub(crate) fn begin(names: impl IntoIterator<Item = String>) -> Body {
         name,
         os: String::new(),
         arch: String::new(),
+        expected_failures: BTreeSet::new(),
     });
     Body::RunStarted {
         run: "20261123T094900Z-bench1".into(),

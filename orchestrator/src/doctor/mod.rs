@@ -16,14 +16,16 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::event::Stage;
+use crate::event::{Facts, Stage};
 use crate::exit::ExitStatus;
 use crate::inventory::{self, Deploy, HostKeys, Vm};
-use crate::pipeline::{Check, Finding, Grade, Machine, Unreached, examine, learn};
+use crate::pipeline::{
+    Check, Dist, Finding, Grade, Machine, Unreached, examine, is_source_tree, learn,
+};
 use crate::plan::{self, Selection};
 use crate::projection::summary::Look;
 use crate::projection::text::ColorChoice;
-use crate::run::{at_least_one, inventory_path, overrides_of_place};
+use crate::run::{at_least_one, dist_path, inventory_path, overrides_of_place};
 use crate::ssh::{ControlDir, Trouble};
 use crate::tell;
 
@@ -45,9 +47,23 @@ pub struct Args {
     /// File that names the VMs [env: TCPSTATS_INVENTORY] [default: ./vms.toml, else the user's, else built in]
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
+    /// Folder of what a run uploads [env: TCPSTATS_DIST] [default: dist]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
+    /// Folder of the source tree, for VMs that build it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    source: PathBuf,
     /// When to use colours
     #[arg(long, value_enum, default_value_t)]
     color: ColorChoice,
+}
+
+/// What is here for VMs.
+#[derive(Debug)]
+struct Here {
+    control: ControlDir,
+    dist: Dist,
+    source: PathBuf,
 }
 
 /// What was found on one VM.
@@ -71,7 +87,12 @@ pub fn main(args: &Args) -> ExitCode {
             return ExitStatus::Usage.into();
         }
     };
-    let examined = match examined(vms, args.jobs) {
+    let here = ControlDir::new().map(|control| Here {
+        control,
+        dist: Dist::new(dist_path(args.dist.as_deref())),
+        source: args.source.clone(),
+    });
+    let examined = match here.and_then(|here| examined(vms, here, args.jobs)) {
         Ok(examined) => examined,
         Err(error) => {
             tell::note(format_args!("error: failed to begin: {error}"));
@@ -105,17 +126,17 @@ fn selected(args: &Args) -> Result<Vec<Vm>, Report> {
 }
 
 /// In the order of `vms`.
-fn examined(vms: Vec<Vm>, jobs: usize) -> std::io::Result<Vec<Examined>> {
-    let control = Arc::new(ControlDir::new()?);
+fn examined(vms: Vec<Vm>, here: Here, jobs: usize) -> std::io::Result<Vec<Examined>> {
+    let here = Arc::new(here);
     let jobs = Arc::new(Semaphore::new(jobs));
     Runtime::new()?.block_on(async {
         let mut tasks = JoinSet::new();
         for (at, vm) in vms.into_iter().enumerate() {
-            let (control, jobs) = (Arc::clone(&control), Arc::clone(&jobs));
+            let (here, jobs) = (Arc::clone(&here), Arc::clone(&jobs));
             tasks.spawn(async move {
                 // Nobody closes it.
                 let _permit = jobs.acquire().await;
-                (at, examine_vm(&vm, &control).await)
+                (at, examine_vm(&vm, &here).await)
             });
         }
         let mut all = tasks.join_all().await;
@@ -124,8 +145,8 @@ fn examined(vms: Vec<Vm>, jobs: usize) -> std::io::Result<Vec<Examined>> {
     })
 }
 
-async fn examine_vm(vm: &Vm, control: &ControlDir) -> Examined {
-    let findings = findings(vm, control).await;
+async fn examine_vm(vm: &Vm, here: &Here) -> Examined {
+    let findings = findings(vm, here).await;
     Examined {
         vm: vm.name.clone(),
         address: vm.address(),
@@ -134,9 +155,9 @@ async fn examine_vm(vm: &Vm, control: &ControlDir) -> Examined {
     }
 }
 
-async fn findings(vm: &Vm, control: &ControlDir) -> Vec<Finding> {
+async fn findings(vm: &Vm, here: &Here) -> Vec<Finding> {
     let began = Instant::now();
-    let machine = match Machine::open(vm, control).await {
+    let machine = match Machine::open(vm, &here.control).await {
         Ok(machine) => machine,
         Err(unreached) => return vec![why_unreached(vm, unreached)],
     };
@@ -152,7 +173,9 @@ async fn findings(vm: &Vm, control: &ControlDir) -> Vec<Finding> {
     ];
     let examining = async {
         let facts = learn(&machine).await?;
-        Ok(examine(&machine, vm, &facts).await?)
+        let mut found = examine(&machine, vm, &facts).await?;
+        found.extend(programs(vm, here, &machine, &facts));
+        Ok(found)
     };
     let limit = vm.limits.stage(Stage::Health);
     match timeout(limit, examining).await {
@@ -173,6 +196,21 @@ async fn findings(vm: &Vm, control: &ControlDir) -> Vec<Finding> {
     }
     machine.connection.close().await;
     findings
+}
+
+/// Whether a run has something to bring there; `None` where it brings nothing.
+fn programs(vm: &Vm, here: &Here, machine: &Machine, facts: &Facts) -> Option<Finding> {
+    if matches!(vm.deploy, Some(Deploy::Build | Deploy::None)) {
+        return None;
+    }
+    Some(match here.dist.lacks(machine.system, facts) {
+        None => Finding::good(Check::Programs, "a run uploads them"),
+        Some(lack) if vm.deploy.is_none() && is_source_tree(&here.source) => {
+            let found = format!("{}; a run builds them there", lack.what);
+            Finding::warning(Check::Programs, found, lack.advice)
+        }
+        Some(lack) => Finding::bad(Check::Programs, lack.what, lack.advice),
+    })
 }
 
 fn reached(took: Duration) -> String {

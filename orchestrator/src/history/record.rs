@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a run's log says, in full: the state at its end, and every attempt that
 //! led there.
+//!
+//! Invariant: memory is bounded whatever a VM said, far above what tests do say.
+//! What exceeds a limit is counted; the log has it in full.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -17,6 +20,13 @@ use crate::projection::state::{
     BenchmarkState, KEPT_BENCHMARKS, RunState, Tally, VmState, clip, clip_test, clipped,
 };
 
+/// Attempts at targets of one VM.
+const KEPT_ATTEMPTS: usize = 1000;
+/// Tests of one VM, every attempt counted.
+const KEPT_TESTS: usize = 5000;
+/// Samples of one VM.
+const KEPT_SAMPLES: usize = 100_000;
+
 /// One run.
 #[derive(Debug, Default)]
 pub struct RunRecord {
@@ -25,7 +35,7 @@ pub struct RunRecord {
     /// Length of the log when it was opened, bytes.
     pub bytes: u64,
     /// Why the log could not be read to its end.
-    pub trouble: Option<String>,
+    pub unread: Option<String>,
     attempts: HashMap<String, Attempts>,
 }
 
@@ -37,6 +47,9 @@ pub struct Attempts {
     /// At its targets, in order.
     pub targets: Vec<TargetAttempt>,
     hello: Option<Hello>,
+    tests: usize,
+    samples: usize,
+    left_out: usize,
 }
 
 /// One attempt at a stage.
@@ -91,7 +104,7 @@ impl RunRecord {
             match event {
                 Ok(event) => record.apply(&event),
                 // What stands before is good.
-                Err(error) => record.trouble = Some(error.to_string()),
+                Err(error) => record.unread = Some(error.to_string()),
             }
         }
         Ok(record)
@@ -143,6 +156,15 @@ impl RunRecord {
         self.attempts.get(vm)
     }
 
+    /// What of the log is not in this record, and why.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let left_out: usize = self.attempts.values().map(|of| of.left_out).sum();
+        let beyond = (left_out > 0).then(|| format!("{left_out} events exceed the limits of a VM"));
+        let both: Vec<String> = self.unread.iter().cloned().chain(beyond).collect();
+        (!both.is_empty()).then(|| both.join("; "))
+    }
+
     /// What measurements of `vm` can be compared by; `None` for one that was not
     /// reached.
     #[must_use]
@@ -178,12 +200,15 @@ impl Attempts {
                 }
             }
             protocol::Body::TestFinished(test) => {
-                if let Some(attempt) = self.current(&test.target) {
+                let is_room = self.take(1, KEPT_TESTS, |of| &mut of.tests);
+                if let Some(attempt) = self.current(&test.target).filter(|_| is_room) {
                     attempt.tests.push(clip_test(test));
                 }
             }
             protocol::Body::Benchmark(benchmark) => {
-                if let Some(attempt) = self.current(&benchmark.target) {
+                let number = benchmark.samples.len();
+                let is_room = self.take(number, KEPT_SAMPLES, |of| &mut of.samples);
+                if let Some(attempt) = self.current(&benchmark.target).filter(|_| is_room) {
                     attempt.measured(benchmark);
                 }
             }
@@ -199,7 +224,22 @@ impl Attempts {
         }
     }
 
+    /// Whether there is room for `number` more of what `kept` counts.
+    fn take(&mut self, number: usize, most: usize, kept: fn(&mut Self) -> &mut usize) -> bool {
+        let sum = kept(self).saturating_add(number);
+        if sum > most {
+            self.left_out += 1;
+            return false;
+        }
+        *kept(self) = sum;
+        true
+    }
+
     fn begin(&mut self, target: &str, planned: &str) {
+        if self.targets.len() == KEPT_ATTEMPTS {
+            self.left_out += 1;
+            return;
+        }
         let target = clip(target);
         let before = self.targets.iter().filter(|other| other.target == target);
         self.targets.push(TargetAttempt {

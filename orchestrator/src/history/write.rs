@@ -8,7 +8,7 @@ use super::store::{self, Error, Pool, Transaction};
 
 /// Make `record` what is known of the run of that name.
 pub(super) async fn run(pool: &Pool, name: &str, record: &RunRecord) -> Result<(), Error> {
-    let source = rows::source(name, record.bytes, record.trouble.as_deref());
+    let source = rows::source(name, record.bytes, record.trouble().as_deref());
     replace(pool, name, source, rows::run(name, record)?).await
 }
 

@@ -39,6 +39,7 @@ use tokio::time::timeout;
 
 pub(crate) use connect::{Machine, Unreached};
 pub use deploy::Dist;
+pub(crate) use deploy::is_source_tree;
 pub(crate) use facts::learn;
 pub use failure::Failure;
 pub(crate) use health::{Check, Finding, Grade, examine};

@@ -127,6 +127,15 @@ pub(super) fn interrupted(signal: &str, forced: bool) -> String {
     }
 }
 
+/// What stands before a test that failed.
+pub(super) fn failed_head(paint: Paint, vm: &VmState, test: &TestFinished) -> String {
+    if vm.expects(test) {
+        paint.text(Tone::Quiet, "failed as expected")
+    } else {
+        paint.text(Tone::Bad, "FAILED")
+    }
+}
+
 /// What a kernel in trouble said: its first line.
 pub(super) fn console(paint: Paint, kind: ConsoleKind, lines: &[String]) -> String {
     let tone = if kind.is_crash() {
@@ -189,11 +198,12 @@ fn harness(paint: Paint, state: &RunState, vm: &str, body: &protocol::Body) -> O
         }
         protocol::Body::TargetFinished(finished) => Some(target_finished(paint, finished)),
         protocol::Body::TestFinished(test) => {
-            let tally = state.vm(vm)?.tally();
+            let vm = state.vm(vm)?;
+            let tally = vm.tally();
             let (number, head) = match test.outcome {
                 protocol::Outcome::Passed => return None,
                 protocol::Outcome::Skipped => (tally.skipped, "skipped".to_owned()),
-                protocol::Outcome::Failed => (tally.failed, paint.text(Tone::Bad, "FAILED")),
+                protocol::Outcome::Failed => (tally.failed, failed_head(paint, vm, test)),
             };
             match Room::for_test(number) {
                 Room::Show => Some(format!("{head} {}", test_line(test))),

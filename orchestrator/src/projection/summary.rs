@@ -13,7 +13,7 @@ use comfy_table::{
 use indexmap::IndexMap;
 use protocol::event::TestFinished;
 
-use super::state::{Phase, RunState, VmEnd, VmState};
+use super::state::{Phase, RunState, TargetState, VmEnd, VmState};
 use super::text::{self, Paint, Tone, printable, seconds};
 use super::{benchmarks, findings, targets};
 use crate::event::{Cause, ScrapeReason, Stage, VmOutcome};
@@ -54,12 +54,9 @@ pub fn render(state: &RunState, look: Look) -> String {
         targets::section(state, look),
         benchmarks::section(state, look),
         findings::sections(state, look.paint),
-        test_section(state, look.paint, "Failed tests", Tone::Bad, |target| {
-            (&target.failed, target.tally().failed)
-        }),
-        test_section(state, look.paint, "Skipped tests", Tone::Warn, |target| {
-            (&target.skipped, target.tally().skipped)
-        }),
+        test_section(state, look.paint, Which::Failed),
+        test_section(state, look.paint, Which::Expected),
+        test_section(state, look.paint, Which::Skipped),
         trouble_section(
             state,
             look.paint.text(Tone::Bad, "Failed without a failed test"),
@@ -141,7 +138,8 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     vec![
         Cell::new(vm.name()).add_attribute(Attribute::Bold),
         Cell::new(how_it_stands(vm)).fg(tone_color(
-            end.map_or(Tone::Warn, |end| Tone::of(end.outcome)),
+            end.filter(|_| !vm.has_only_skipped())
+                .map_or(Tone::Warn, |end| Tone::of(end.outcome)),
         )),
         Cell::new(tally.passed),
         if tally.failed > 0 {
@@ -156,6 +154,7 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
 
 pub(super) fn how_it_stands(vm: &VmState) -> &'static str {
     match &vm.phase {
+        Phase::Finished(_) if vm.has_only_skipped() => "nothing tested",
         Phase::Finished(end) => text::outcome(end.outcome),
         Phase::Waiting => "not begun",
         Phase::In { .. } => "unfinished",
@@ -180,24 +179,54 @@ struct SameEnd<'a> {
     vms: Vec<&'a str>,
 }
 
+/// Tests that are told together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Failed,
+    /// They failed, as the inventory expects.
+    Expected,
+    Skipped,
+}
+
+impl Which {
+    fn heading(self, paint: Paint) -> String {
+        match self {
+            Self::Failed => paint.text(Tone::Bad, "Failed tests"),
+            Self::Expected => paint.text(Tone::Quiet, "Failed as expected"),
+            Self::Skipped => paint.text(Tone::Warn, "Skipped tests"),
+        }
+    }
+
+    /// Those of a target on `vm` that are kept, and how many more there were.
+    fn of<'a>(self, vm: &VmState, target: &'a TargetState) -> (Vec<&'a TestFinished>, usize) {
+        let (kept, number) = match self {
+            Self::Failed | Self::Expected => (&target.failed, target.tally().failed),
+            Self::Skipped => (&target.skipped, target.tally().skipped),
+        };
+        let wanted = |test: &&TestFinished| match self {
+            Self::Failed => !vm.expects(test),
+            Self::Expected => vm.expects(test),
+            Self::Skipped => true,
+        };
+        let more = match self {
+            // Those that are not kept are taken for unexpected.
+            Self::Expected => 0,
+            Self::Failed | Self::Skipped => (number as usize).saturating_sub(kept.len()),
+        };
+        (kept.iter().filter(wanted).collect(), more)
+    }
+}
+
 /// Tests of one outcome: the same one is said once with the VMs' names, and
 /// those with the same to say are said together.
-fn test_section<'a>(
-    state: &'a RunState,
-    paint: Paint,
-    title: &str,
-    tone: Tone,
-    list: impl Fn(&'a super::state::TargetState) -> (&'a Vec<TestFinished>, u32),
-) -> Option<String> {
-    let mut ends: Vec<SameEnd<'a>> = Vec::new();
+fn test_section(state: &RunState, paint: Paint, which: Which) -> Option<String> {
+    let mut ends: Vec<SameEnd<'_>> = Vec::new();
     let mut index = HashMap::new();
     let mut ranks = HashMap::new();
-    let mut kept = 0;
-    let mut all = 0;
+    let mut more = 0;
     for vm in &state.vms {
-        for (tests, number) in vm.targets.iter().map(&list) {
-            kept += tests.len();
-            all += number as usize;
+        for (tests, left_out) in vm.targets.iter().map(|target| which.of(vm, target)) {
+            more += left_out;
             for test in tests {
                 let next = ranks.len();
                 let rank = *ranks.entry((&test.target, &test.id)).or_insert(next);
@@ -213,15 +242,15 @@ fn test_section<'a>(
             }
         }
     }
-    if all == 0 {
+    if ends.is_empty() && more == 0 {
         return None;
     }
     // What one test did elsewhere stands beside it.
     ends.sort_by_key(|end| end.rank);
-    let mut lines = vec![paint.text(tone, title)];
+    let mut lines = vec![which.heading(paint)];
     lines.extend(together(ends).iter().flat_map(end_lines));
-    if kept < all {
-        lines.push(format!("  and {} more, in the event log", all - kept));
+    if more > 0 {
+        lines.push(format!("  and {more} more, in the event log"));
     }
     Some(lines.join("\n"))
 }
@@ -506,7 +535,8 @@ pub(super) fn verdict(state: &RunState) -> Verdict {
     let passed = state
         .vms
         .iter()
-        .filter(|vm| vm.end().is_some_and(|end| end.outcome == VmOutcome::Passed));
+        .filter(|vm| vm.end().is_some_and(|end| end.outcome == VmOutcome::Passed))
+        .filter(|vm| !vm.has_only_skipped());
     let vms = text::count(state.vms.len(), "VM");
     let time = state.duration_s.map_or(String::new(), |duration_s| {
         format!(" in {}", seconds(duration_s))

@@ -260,7 +260,7 @@ impl Terminal {
     fn show_failure(&self, vm: &VmState, test: &TestFinished) {
         match Room::for_test(vm.tally().failed) {
             Room::Show => {
-                let head = self.paint.text(Tone::Bad, "FAILED");
+                let head = plain::failed_head(self.paint, vm, test);
                 let mut lines = vec![format!("{head} {} {}", vm.name(), text::test_title(test))];
                 lines.extend(text::failure_lines(test));
                 self.print(&lines.join("\n"));

@@ -180,9 +180,7 @@ impl Driving {
     }
 
     fn dist(&self) -> PathBuf {
-        let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
-        let named = self.dist.clone().or_else(of_environment);
-        named.unwrap_or_else(|| PathBuf::from("dist"))
+        dist_path(self.dist.as_deref())
     }
 
     fn live(&self) -> Live {
@@ -202,6 +200,13 @@ impl Driving {
 pub(crate) fn inventory_path(named: Option<&Path>) -> Option<PathBuf> {
     let of_environment = || variable("TCPSTATS_INVENTORY").map(PathBuf::from);
     named.map(Path::to_owned).or_else(of_environment)
+}
+
+/// The folder of uploads that is `named`, else the environment's, else `dist`.
+pub(crate) fn dist_path(named: Option<&Path>) -> PathBuf {
+    let of_environment = || variable("TCPSTATS_DIST").map(PathBuf::from);
+    let named = named.map(Path::to_owned).or_else(of_environment);
+    named.unwrap_or_else(|| PathBuf::from("dist"))
 }
 
 /// What the environment says of where VMs are, and how programs come there.

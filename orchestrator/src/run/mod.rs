@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 pub use args::Args;
-pub(crate) use args::{at_least_one, inventory_path, overrides_of_place};
+pub(crate) use args::{at_least_one, dist_path, inventory_path, overrides_of_place};
 
 use crate::exit::ExitStatus;
 use crate::http::{ListenError, Server};

@@ -159,6 +159,7 @@ mod tests {
             address: String::new(),
             os: String::new(),
             arch: String::new(),
+            expected_failures: std::collections::BTreeSet::new(),
         }];
         let targets = vec![PlannedTarget {
             target: target.into(),

@@ -332,3 +332,26 @@ async fn what_people_said_outlives_the_database() {
     history.catch_up().await.unwrap();
     assert_eq!(history.acks().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn what_exceeds_the_limits_of_a_vm_is_counted() {
+    let mut story = Story::of(&["a", "b"]);
+    for vm in ["a", "b"] {
+        bring_up(&mut story, vm).target_started(vm, None);
+    }
+    for number in 0..5003 {
+        story.test("a", passed(&format!("A{number}")));
+    }
+    story.test("b", passed("A01")).close();
+    let folder = Folder::of(&[(FIRST, &story)]);
+    let history = folder.history().await;
+    assert_eq!(folder.count("tests").await, 5001);
+    let runs = history.runs(&RunFilter::default()).await.unwrap();
+    assert_eq!(runs[0].vms[0].tests.passed, 5003);
+    let dump = folder.dump().await;
+    let source = dump.iter().find(|row| row.starts_with("sources")).unwrap();
+    assert!(
+        source.ends_with("'3 events exceed the limits of a VM'"),
+        "{source}"
+    );
+}

@@ -11,5 +11,6 @@ mod compare;
 #[path = "../views/events.rs"]
 #[expect(dead_code, reason = "the views' tests need more of it")]
 mod events;
+mod page;
 mod runs;
 mod trend;

@@ -34,7 +34,9 @@ fn watched_for(run: Started, patience: Duration) -> (Ran, u64) {
 #[test]
 fn an_endless_stream_of_good_events_is_ended() {
     let lab = Lab::new(&["a"]);
-    let (ran, memory) = watched(lab.start(&["--target", "verbose"]));
+    // All of it is logged, and read again for the history.
+    let patience = 3 * PATIENCE;
+    let (ran, memory) = watched_for(lab.start(&["--target", "verbose"]), patience);
     assert_eq!(ran.code(), 3);
     assert_eq!(
         ran.failure("a"),

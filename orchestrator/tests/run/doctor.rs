@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use orchestrator::event::{Stage, VmOutcome};
 use serde_json::Value;
 
+use crate::build::source_tree;
 use crate::fixture::Lab;
 
 /// The findings about the VM at `at` in the order of the inventory.
@@ -44,10 +45,13 @@ fn a_vm_that_is_fit_is_shown_as_such_and_nothing_is_made_there() {
         assert_eq!(
             checks,
             [
-                "reach", "host_key", "system", "user", "tools", "disk", "device", "clock"
+                "reach", "host_key", "system", "user", "tools", "disk", "device", "clock",
+                "programs"
             ]
         );
-        for check in ["reach", "host_key", "system", "tools", "disk", "clock"] {
+        for check in [
+            "reach", "host_key", "system", "tools", "disk", "clock", "programs",
+        ] {
             assert_eq!(found.of(check).0, "good", "{:?}", found.of(check));
         }
     }
@@ -95,6 +99,37 @@ fn what_is_wrong_with_a_connection_comes_with_the_command_that_mends_it() {
     let all = Found::by_doctor(&lab, 0);
     let (grade, found, mend) = all[1].of("system");
     assert_eq!((grade, mend), ("warning", "correct `os` there"), "{found}");
+}
+
+#[test]
+fn programs_that_are_missing_here_come_with_what_makes_them() {
+    let mut lab = Lab::new(&[]);
+    lab.vm("a", "");
+    lab.vm("b", "deploy = \"none\"");
+    fs::remove_file(lab.program_path("tcp-echo")).unwrap();
+    let all = Found::by_doctor(&lab, 3);
+    let (grade, found, mend) = all[0].of("programs");
+    assert_eq!(grade, "bad");
+    assert!(
+        found.starts_with("there is no tcp-echo for linux-"),
+        "{found}"
+    );
+    assert!(mend.contains("make dist"), "{mend}");
+    assert!(
+        all[1]
+            .0
+            .iter()
+            .all(|finding| finding["check"] != "programs")
+    );
+
+    // It could be built there instead.
+    let source = source_tree(&lab, "").display().to_string();
+    let output = lab.doctor(&["--json", "--source", &source]);
+    let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let found = Found(all[0]["findings"].as_array().unwrap().clone());
+    let (grade, found, _) = found.of("programs");
+    assert_eq!(grade, "warning");
+    assert!(found.ends_with("; a run builds them there"), "{found}");
 }
 
 #[test]

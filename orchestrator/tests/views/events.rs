@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Runs that did not happen, told event by event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use orchestrator::event::{
@@ -275,6 +275,7 @@ pub(crate) fn planned(vm: &str) -> PlannedVm {
         address: format!("root@{vm}:22"),
         os: "FreeBSD".into(),
         arch: "amd64".into(),
+        expected_failures: BTreeSet::new(),
     }
 }
 

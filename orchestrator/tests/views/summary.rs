@@ -7,7 +7,9 @@ use orchestrator::projection::summary::{Look, render};
 use orchestrator::projection::text::Paint;
 use protocol::event::Level;
 
-use crate::events::{Story, bring_up, cause, failed, good_run, run_of_members, troubled_run};
+use crate::events::{
+    Story, bring_up, cause, failed, good_run, run_of_members, skipped, troubled_run,
+};
 
 fn summary(story: &Story, width: u16) -> String {
     render(
@@ -176,6 +178,51 @@ fn failures_beyond_the_limit_are_counted() {
     }
     let text = summary(&story, 100);
     assert!(text.contains("\n  and 30 more, in the event log\n"));
+}
+
+#[test]
+fn what_failed_as_expected_stands_apart() {
+    let mut story = Story::of(&["a", "b"]);
+    let Body::RunStarted { plan, .. } = &mut story.events[0].body else {
+        panic!("no plan");
+    };
+    let expected = plan.vms[0]
+        .expected_failures
+        .insert("live_integration/D07".into());
+    assert!(expected);
+    for vm in ["a", "b"] {
+        bring_up(&mut story, vm).test(vm, failed("D07", 1));
+    }
+    story.finish("a", VmOutcome::ExpectedFailure, None);
+    story.finish("b", VmOutcome::Failed, None);
+    let text = summary(&story, 80);
+    let title = |vm: &str| format!("  live_integration D07 local address, prefix of 16  on {vm}\n");
+    assert!(
+        text.contains(&format!("Failed tests\n{}", title("b"))),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("Failed as expected\n{}", title("a"))),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_vm_that_skipped_all_its_tests_has_not_passed() {
+    let mut story = Story::of(&["a", "b"]);
+    bring_up(&mut story, "a").test("a", skipped("G01"));
+    bring_up(&mut story, "b")
+        .pass("b", 1, 3)
+        .test("b", skipped("G01"));
+    story.finish("a", VmOutcome::Passed, None);
+    story.finish("b", VmOutcome::Passed, None);
+    story.close();
+    let text = summary(&story, 80);
+    assert!(
+        text.contains(" a    nothing tested        0        0         1 "),
+        "{text}"
+    );
+    assert!(text.contains("PASSED: 1 of 2 VMs passed"), "{text}");
 }
 
 #[test]

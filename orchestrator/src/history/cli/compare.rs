@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `orchestrator compare`: two runs beside each other.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::Cell;
 use protocol::Outcome;
 
-use super::{Error, read, status};
+use super::{Error, How, read, status};
 use crate::event::{Compared, Verdict};
-use crate::outputs::print;
 use crate::projection::benchmarks::{amount, name};
 use crate::projection::summary::{Look, table, tone_color};
-use crate::projection::text::{ColorChoice, Tone, count, percent, printable};
+use crate::projection::text::{Tone, count, percent, printable};
 use crate::regressions::compare::{VmComparison, compare};
-use crate::runs::{self, RunsDir};
+use crate::runs;
 
 /// Which runs, and how.
 #[derive(Debug, clap::Args)]
@@ -24,14 +22,8 @@ pub struct Args {
     before: PathBuf,
     /// The run that is compared with it
     after: PathBuf,
-    /// Print what differs as JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    runs_dir: RunsDir,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    color: ColorChoice,
+    how: How,
 }
 
 /// Compare them. Differences are no failure: the exit status is 0 then, too.
@@ -41,15 +33,10 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> Result<(), Error> {
-    let runs_dir = args.runs_dir.path()?;
+    let runs_dir = args.how.runs_dir.path()?;
     let record = |run: &PathBuf| read(&runs::log_path(run, &runs_dir));
     let vms = compare(&record(&args.before)?, &record(&args.after)?);
-    let text = if args.json {
-        serde_json::to_string_pretty(&vms)? + "\n"
-    } else {
-        render(&vms, Look::of_stdout(args.color))
-    };
-    Ok(print(&mut io::stdout(), &text)?)
+    args.how.print(&vms, |look| render(&vms, look))
 }
 
 fn render(vms: &[VmComparison], look: Look) -> String {

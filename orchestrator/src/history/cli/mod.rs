@@ -21,12 +21,45 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use super::RunRecord;
 use crate::exit::ExitStatus;
-use crate::runs::NoRunsDir;
+use crate::outputs::print;
+use crate::projection::summary::Look;
+use crate::projection::text::ColorChoice;
+use crate::runs::{NoRunsDir, RunsDir};
 use crate::tell;
+
+/// Where to look, and how what is found is shown.
+#[derive(Debug, clap::Args)]
+struct How {
+    /// Print all of it as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    runs_dir: RunsDir,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t)]
+    color: ColorChoice,
+}
+
+impl How {
+    /// Print `value` for a program, or the text of it for a person.
+    fn print(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce(Look) -> String,
+    ) -> Result<(), Error> {
+        let text = if self.json {
+            serde_json::to_string_pretty(value)? + "\n"
+        } else {
+            text(Look::of_stdout(self.color))
+        };
+        Ok(print(&mut io::stdout(), &text)?)
+    }
+}
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -92,9 +125,9 @@ fn read(log: &Path) -> Result<RunRecord, Error> {
         path: log.to_owned(),
         reason,
     })?;
-    if let Some(trouble) = &record.trouble {
+    if let Some(trouble) = record.trouble() {
         tell::note(format_args!(
-            "note: {}: {trouble}; what stands before is shown",
+            "note: {}: {trouble}; the rest is shown",
             log.display()
         ));
     }

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `orchestrator runs`: past runs, the newest first.
 
-use std::io;
 use std::process::ExitCode;
 
 use comfy_table::{Cell, ColumnConstraint};
 
-use super::{Error, runtime, status};
+use super::{Error, How, runtime, status};
 use crate::history::{History, RunFilter, RunLine, VmLine};
-use crate::outputs::print;
 use crate::projection::state::Tally;
 use crate::projection::summary::{Look, arranged, lines, tone_color};
-use crate::projection::text::{self, ColorChoice, Tone, printable};
-use crate::runs::RunsDir;
+use crate::projection::text::{self, Tone, printable};
 
 /// Which runs are listed, and how.
 #[derive(Debug, clap::Args)]
@@ -29,14 +26,8 @@ pub struct Args {
     /// List those that did not pass
     #[arg(long)]
     failed: bool,
-    /// Print them as JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    runs_dir: RunsDir,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    color: ColorChoice,
+    how: How,
 }
 
 /// List them.
@@ -46,7 +37,7 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn list(args: &Args) -> Result<(), Error> {
-    let runs_dir = args.runs_dir.path()?;
+    let runs_dir = args.how.runs_dir.path()?;
     let filter = RunFilter {
         vm: args.vm.clone(),
         target: args.target.clone(),
@@ -59,14 +50,13 @@ fn list(args: &Args) -> Result<(), Error> {
         history.close().await;
         Ok::<_, Error>(runs)
     })?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&runs)? + "\n"
-    } else if runs.is_empty() {
-        format!("no such run in {}\n", runs_dir.display())
-    } else {
-        render(&runs, Look::of_stdout(args.color)) + "\n"
-    };
-    Ok(print(&mut io::stdout(), &text)?)
+    args.how.print(&runs, |look| {
+        if runs.is_empty() {
+            format!("no such run in {}\n", runs_dir.display())
+        } else {
+            render(&runs, look) + "\n"
+        }
+    })
 }
 
 /// One line a run. Its name, which begins with the time, is never broken: it is

@@ -187,8 +187,8 @@ fn end(attempt: &TargetAttempt) -> String {
 struct Shown<'a> {
     result: result::RunResult<'a>,
     attempts: Vec<OfVm<'a>>,
-    /// Why the log could not be read to its end.
-    trouble: Option<&'a str>,
+    /// What of the log is not in it, and why.
+    trouble: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -228,7 +228,7 @@ impl<'a> Shown<'a> {
                 .iter()
                 .map(|vm| OfVm::of(record, vm))
                 .collect(),
-            trouble: record.trouble.as_deref(),
+            trouble: record.trouble(),
         }
     }
 }

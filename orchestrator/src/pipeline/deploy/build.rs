@@ -39,7 +39,7 @@ const LINES_MAX: usize = 1000;
 const BACKSTOP_S: u64 = 60;
 
 /// Whether `dir` holds this project's sources.
-pub(super) fn is_source_tree(dir: &Path) -> bool {
+pub(crate) fn is_source_tree(dir: &Path) -> bool {
     dir.join("Cargo.toml").is_file() && dir.join("kmod/tcpstats").is_dir()
 }
 

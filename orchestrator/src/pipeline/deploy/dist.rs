@@ -20,7 +20,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use crate::event::Facts;
+use crate::event::{Cause, Facts};
 use crate::pipeline::Failure;
 use crate::pipeline::connect::System;
 
@@ -60,6 +60,12 @@ impl Dist {
     /// Whether there are programs for such a machine.
     pub(super) fn serves(&self, system: System, facts: &Facts) -> bool {
         kind(system, facts).is_ok_and(|kind| self.dir.join(kind).is_dir())
+    }
+
+    /// What of the programs for such a machine is not there, if anything.
+    pub(crate) fn lacks(&self, system: System, facts: &Facts) -> Option<Cause> {
+        let looked = kind(system, facts).and_then(|kind| programs(&self.dir, &kind, system));
+        looked.err().map(|failure| failure.cause)
     }
 
     /// What such a machine gets.
@@ -111,7 +117,9 @@ fn major(os_release: &str) -> Option<u32> {
     os_release.split_once('.')?.0.parse().ok()
 }
 
-fn uploads(dist: &Path, kind: &str, system: System) -> Result<Vec<Upload>, Failure> {
+/// The folder of the programs for `kind`, with all of them in it, and how they
+/// come to be there.
+fn programs(dist: &Path, kind: &str, system: System) -> Result<(PathBuf, &'static str), Failure> {
     let bin = dist.join(kind);
     let (required, advice): (&[&str], _) = match system {
         System::Linux => (
@@ -130,6 +138,11 @@ fn uploads(dist: &Path, kind: &str, system: System) -> Result<Vec<Upload>, Failu
             advice,
         ));
     }
+    Ok((bin, advice))
+}
+
+fn uploads(dist: &Path, kind: &str, system: System) -> Result<Vec<Upload>, Failure> {
+    let (bin, advice) = programs(dist, kind, system)?;
     let mut uploads = Vec::new();
     for (folder, to) in [(bin, "bin"), (dist.join("kmod/tcpstats"), "kmod/tcpstats")] {
         files_in(&folder, to, DEPTH_MAX, &mut uploads).map_err(|error| {

@@ -14,6 +14,7 @@ mod build;
 mod cross;
 mod dist;
 
+pub(crate) use build::is_source_tree;
 pub use dist::Dist;
 
 use super::connect::Machine;
@@ -71,7 +72,7 @@ impl Pipeline {
         let shared = &self.shared;
         self.vm.deploy.unwrap_or_else(|| {
             let is_cross =
-                shared.dist.serves(machine.system, facts) || !build::is_source_tree(&shared.source);
+                shared.dist.serves(machine.system, facts) || !is_source_tree(&shared.source);
             if is_cross {
                 Deploy::Cross
             } else {

@@ -48,6 +48,8 @@ pub(crate) enum Check {
     Device,
     /// Whether its clock is right.
     Clock,
+    /// Whether there is something here to be brought there.
+    Programs,
 }
 
 impl Check {
@@ -62,6 +64,7 @@ impl Check {
             Self::Disk => "disk",
             Self::Device => "device",
             Self::Clock => "clock",
+            Self::Programs => "programs",
         }
     }
 }

@@ -10,7 +10,7 @@ mod counters;
 mod findings;
 mod vm;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -230,6 +230,7 @@ impl RunState {
                 address: String::new(),
                 os: String::new(),
                 arch: String::new(),
+                expected_failures: BTreeSet::new(),
             }));
             self.vms.len() - 1
         });

@@ -234,6 +234,26 @@ impl VmState {
         &self.planned.name
     }
 
+    /// Whether the inventory expects `test` to fail on it.
+    #[must_use]
+    pub fn expects(&self, test: &TestFinished) -> bool {
+        let name = format!("{}/{}", test.target, test.id);
+        self.planned.expected_failures.contains(&name)
+    }
+
+    /// Whether it passed because there was nothing to fail: every test was
+    /// skipped.
+    #[must_use]
+    pub fn has_only_skipped(&self) -> bool {
+        let Tally {
+            passed,
+            failed,
+            skipped,
+        } = self.tally();
+        let outcome = self.end().map(|end| end.outcome);
+        outcome == Some(VmOutcome::Passed) && passed + failed == 0 && skipped > 0
+    }
+
     /// Its tests over all targets.
     #[must_use]
     pub fn tally(&self) -> Tally {

@@ -3,21 +3,18 @@
 
 mod plot;
 
-use std::io;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Error, runtime, status};
+use super::{Error, How, runtime, status};
 use crate::event::{SeriesChange, SeriesState, Suspicion};
 use crate::history::{Ack, Fingerprint, History, Point, SeriesKey};
-use crate::outputs::print;
 use crate::projection::benchmarks::name;
 use crate::projection::findings;
 use crate::projection::summary::Look;
-use crate::projection::text::{ColorChoice, Tone, count, printable};
+use crate::projection::text::{Tone, count, printable};
 use crate::regressions::judge::{self, JudgedSeries};
-use crate::runs::RunsDir;
 
 /// Of what, and where.
 #[derive(Debug, clap::Args)]
@@ -33,14 +30,8 @@ pub struct Args {
     /// Show only what was measured with so many connections
     #[arg(long, value_name = "N")]
     connections: Option<u64>,
-    /// Print all points and changes as JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    runs_dir: RunsDir,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    color: ColorChoice,
+    how: How,
 }
 
 /// Show it.
@@ -50,22 +41,18 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> Result<(), Error> {
-    let runs_dir = args.runs_dir.path()?;
+    let runs_dir = args.how.runs_dir.path()?;
     let trends = runtime()?.block_on(async {
         let history = History::look(&runs_dir).await?;
         let trends = trends(args, &history).await;
         history.close().await;
         trends
     })?;
-    let text = if args.json {
-        let shown: Vec<Shown<'_>> = trends.iter().map(Shown::of).collect();
-        serde_json::to_string_pretty(&shown)? + "\n"
-    } else {
-        let look = Look::of_stdout(args.color);
+    let shown: Vec<Shown<'_>> = trends.iter().map(Shown::of).collect();
+    args.how.print(&shown, |look| {
         let texts: Vec<String> = trends.iter().map(|trend| render(trend, look)).collect();
         texts.join("\n")
-    };
-    Ok(print(&mut io::stdout(), &text)?)
+    })
 }
 
 /// One series with its points.
