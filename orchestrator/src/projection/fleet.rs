@@ -8,7 +8,7 @@ use super::StateHandle;
 use super::state::{RunState, VmState};
 
 /// The runs that some VM was part of last. Cloning gives the same fleet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Fleet {
     members: Arc<Mutex<Vec<Member>>>,
     /// The VMs that it has; `None` for whichever its runs have.
@@ -36,10 +36,7 @@ pub struct Part<'a> {
 
 impl From<StateHandle> for Fleet {
     fn from(run: StateHandle) -> Self {
-        let fleet = Self {
-            members: Arc::default(),
-            only: None,
-        };
+        let fleet = Self::default();
         fleet.add(run);
         fleet
     }
