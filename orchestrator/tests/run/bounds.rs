@@ -34,7 +34,8 @@ fn watched_for(run: Started, patience: Duration) -> (Ran, u64) {
 #[test]
 fn an_endless_stream_of_good_events_is_ended() {
     let lab = Lab::new(&["a"]);
-    let (ran, memory) = watched(lab.start(&["--target", "verbose"]));
+    // An event is read, written and shown; 64 MiB of them are many.
+    let (ran, memory) = watched_for(lab.start(&["--target", "verbose"]), 4 * PATIENCE);
     assert_eq!(ran.code(), 3);
     assert_eq!(
         ran.failure("a"),
