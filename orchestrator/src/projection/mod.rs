@@ -17,6 +17,7 @@
 pub(crate) mod benchmarks;
 mod details;
 pub mod echo;
+mod ends;
 pub(crate) mod findings;
 mod fleet;
 pub mod github;

@@ -35,8 +35,7 @@ fn watched_for(run: Started, patience: Duration) -> (Ran, u64) {
 fn an_endless_stream_of_good_events_is_ended() {
     let lab = Lab::new(&["a"]);
     // All of it is logged, and read again for the history.
-    let patience = 3 * PATIENCE;
-    let (ran, memory) = watched_for(lab.start(&["--target", "verbose"]), patience);
+    let (ran, memory) = watched_for(lab.start(&["--target", "verbose"]), 4 * PATIENCE);
     assert_eq!(ran.code(), 3);
     assert_eq!(
         ran.failure("a"),

@@ -10,8 +10,9 @@ use protocol::event::TestFinished;
 
 use super::{anchor, facts, quote};
 use crate::projection::details::{Attempt, Details};
+use crate::projection::ends::said;
 use crate::projection::state::{RunState, VmState};
-use crate::projection::summary::{self, said};
+use crate::projection::summary;
 use crate::projection::text::{count, printable, seconds};
 
 /// Ends of tests that are shown of one kind.
