@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on fails")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -157,6 +158,7 @@ fn bodies(run: usize) -> Vec<Body> {
         address: String::new(),
         os: String::new(),
         arch: String::new(),
+        expected_failures: BTreeSet::new(),
     });
     let mut bodies = vec![Body::RunStarted {
         run: name(run),
