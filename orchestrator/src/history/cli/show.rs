@@ -1,36 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! `orchestrator show`: one run in full, from its log alone.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Error, status};
+use super::{Error, How, status};
 use crate::event::Stage;
 use crate::history::Fingerprint;
 use crate::history::record::{RunRecord, StageAttempt, TargetAttempt};
-use crate::outputs::print;
 use crate::projection::result;
 use crate::projection::state::{RunState, StageState, VmState};
 use crate::projection::summary::{self, Look, table};
-use crate::projection::text::{ColorChoice, Tone, cause_line, printable, seconds, tally};
-use crate::runs::{self, RunsDir};
+use crate::projection::text::{Tone, cause_line, printable, seconds, tally};
+use crate::runs;
 
 /// Which run is shown, and how.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run's name, `latest`, its folder, or its events.ndjson
     run: PathBuf,
-    /// Print it as JSON, with every attempt
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    runs_dir: RunsDir,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t)]
-    color: ColorChoice,
+    how: How,
 }
 
 /// Show it.
@@ -40,14 +32,10 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> Result<(), Error> {
-    let log = runs::log_path(&args.run, &args.runs_dir.path()?);
+    let log = runs::log_path(&args.run, &args.how.runs_dir.path()?);
     let record = super::read(&log)?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&Shown::of(&record))? + "\n"
-    } else {
-        render(&record, Look::of_stdout(args.color))
-    };
-    Ok(print(&mut io::stdout(), &text)?)
+    args.how
+        .print(&Shown::of(&record), |look| render(&record, look))
 }
 
 /// The machines, the stages, what was tried again, and the run's summary, which
