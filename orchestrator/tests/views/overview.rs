@@ -10,6 +10,8 @@ use scraper::Html;
 use crate::events::{Story, good_run, run_of_members};
 use crate::html::{all, said, words};
 
+const VMS: [&str; 3] = ["freebsd143", "fresh", "freebsd144"];
+
 fn handle(story: &Story) -> StateHandle {
     let state = StateHandle::default();
     let mut fold = Fold::new(state.clone(), Vec::new());
@@ -21,7 +23,7 @@ fn handle(story: &Story) -> StateHandle {
 
 /// `freebsd143` was in the first run, the others in the second; `fresh` in none.
 fn fleet() -> Fleet {
-    let fleet = Fleet::default();
+    let fleet = Fleet::of(VMS.map(str::to_owned));
     fleet.add_past(handle(&run_of_members()));
     fleet.add(handle(&good_run()));
     fleet
@@ -29,9 +31,7 @@ fn fleet() -> Fleet {
 
 fn overview() -> Overview {
     Overview {
-        vms: ["freebsd143", "fresh", "freebsd144"]
-            .map(str::to_owned)
-            .into(),
+        vms: VMS.map(str::to_owned).into(),
         runs: vec![
             Listed {
                 run: "20261124T094900Z-aaaa".into(),
@@ -144,7 +144,7 @@ fn a_service_that_ran_nothing_says_so() {
         vms: vec!["fresh".into()],
         ..Overview::default()
     }
-    .page(&Fleet::default());
+    .page(&Fleet::of(["fresh".to_owned()]));
     let page = Html::parse_document(&page);
     assert_eq!(rows(&page, "#matrix"), [["fresh", "was part of no run"]]);
     assert_eq!(words(&page, "h2"), ["VMs and their last runs"]);
