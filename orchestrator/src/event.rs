@@ -144,7 +144,8 @@ pub enum Body {
         /// Its lines, a bounded number of them.
         lines: Vec<String>,
     },
-    /// A target in which tests failed is run once more.
+    /// A target is run once more: tests failed in it, or it measured what its
+    /// history does not let expect.
     TargetRetried {
         /// The VM's name.
         vm: String,
@@ -152,6 +153,9 @@ pub enum Body {
         target: String,
         /// Which attempt begins, from 2.
         attempt: u32,
+        /// What was measured and is suspect, where that is why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        suspects: Vec<String>,
     },
     /// Nothing more will happen on a VM.
     VmFinished {

@@ -3,7 +3,7 @@
 
 use crate::change::Change;
 use crate::method::Method;
-use crate::suspect::{MIN_MAGNITUDE, Suspicion, suspicion};
+use crate::suspect::{Expectation, MIN_MAGNITUDE, Suspicion, suspicion};
 
 /// Which way the values of a series get worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Judgement {
     pub changes: Vec<JudgedChange>,
     /// What makes its last point suspect, if it is.
     pub suspicion: Option<Suspicion>,
+    /// What its next point is to be.
+    pub next: Option<Expectation>,
 }
 
 impl Judgement {
@@ -89,6 +91,7 @@ impl Judgement {
     pub fn of(series: &[f64], worse: Worse, method: &Method, acknowledged: &[usize]) -> Self {
         let changes = method.changes(series);
         let suspicion = suspicion(series, &changes);
+        let next = Expectation::after(series, &changes);
         let is_known = |change: &Change| {
             let is_it = |known: &usize| method.is_same(*known, change.index);
             acknowledged.iter().any(is_it)
@@ -115,7 +118,11 @@ impl Judgement {
             .zip(standings)
             .map(|(change, standing)| JudgedChange { change, standing })
             .collect();
-        Self { changes, suspicion }
+        Self {
+            changes,
+            suspicion,
+            next,
+        }
     }
 
     /// How the series stands. What alarms comes first: a suspect last point is told before what is

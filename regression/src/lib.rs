@@ -30,4 +30,4 @@ pub use judgement::{JudgedChange, Judgement, Standing, State, Worse};
 pub use method::{Demands, Method};
 pub use ratio::{MIN_REPETITIONS, Ratio};
 pub use statistics::{Deviation, mad, median};
-pub use suspect::{MIN_MAGNITUDE, Suspicion, suspicion};
+pub use suspect::{Expectation, MIN_MAGNITUDE, Suspicion, suspicion};

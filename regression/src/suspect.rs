@@ -22,26 +22,52 @@ pub struct Suspicion {
     pub actual: f64,
 }
 
+/// What the next point of a series is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expectation {
+    /// Mean of the points since the last change.
+    mean: f64,
+    /// Half the width of the interval about it.
+    tolerance: f64,
+}
+
+impl Expectation {
+    /// After `series` with its `changes`; `None` where too few points say so.
+    #[must_use]
+    pub fn after(series: &[f64], changes: &[Change]) -> Option<Self> {
+        let start = changes.last().map_or(0, |change| change.index);
+        let level = series.get(start..)?;
+        if level.len() < MIN_POINTS {
+            return None;
+        }
+        let n = count(level.len());
+        let quantile = t_quantile((1.0 - PROBABILITY) / 2.0, n - 1.0);
+        let deviation = deviation(level, Deviation::Sample);
+        Some(Self {
+            mean: mean(level),
+            tolerance: quantile * deviation * (1.0 + 1.0 / n).sqrt(),
+        })
+    }
+
+    /// What makes `actual` suspect, if it is.
+    #[must_use]
+    pub fn suspicion(&self, actual: f64) -> Option<Suspicion> {
+        let Self { mean, tolerance } = *self;
+        let difference = (actual - mean).abs();
+        let unexpected = difference > tolerance && difference > MIN_MAGNITUDE * mean.abs();
+        unexpected.then_some(Suspicion {
+            expected: mean,
+            tolerance,
+            actual,
+        })
+    }
+}
+
 /// Judge the last point of a series by the points since its last change.
 #[must_use]
 pub fn suspicion(series: &[f64], changes: &[Change]) -> Option<Suspicion> {
     let (actual, earlier) = series.split_last()?;
-    let start = changes.last().map_or(0, |change| change.index);
-    let level = earlier.get(start..)?;
-    if level.len() < MIN_POINTS {
-        return None;
-    }
-    let n = count(level.len());
-    let expected = mean(level);
-    let quantile = t_quantile((1.0 - PROBABILITY) / 2.0, n - 1.0);
-    let tolerance = quantile * deviation(level, Deviation::Sample) * (1.0 + 1.0 / n).sqrt();
-    let difference = (actual - expected).abs();
-    let unexpected = difference > tolerance && difference > MIN_MAGNITUDE * expected.abs();
-    unexpected.then_some(Suspicion {
-        expected,
-        tolerance,
-        actual: *actual,
-    })
+    Expectation::after(earlier, changes)?.suspicion(*actual)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct Point {
 }
 
 impl SeriesKey {
-    pub(super) fn of(fingerprint: &str, vm: &str, benchmark: &BenchmarkState) -> Self {
+    pub(crate) fn of(fingerprint: &str, vm: &str, benchmark: &BenchmarkState) -> Self {
         Self {
             fingerprint: fingerprint.to_owned(),
             vm: vm.to_owned(),

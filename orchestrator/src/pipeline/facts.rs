@@ -4,6 +4,7 @@
 use super::connect::{Machine, System};
 use super::{Failure, Pipeline};
 use crate::event::{Body, Facts, Platform};
+use crate::history::Fingerprint;
 use crate::ssh::RemoteError;
 
 /// The lines in which Linux says what hardware it has. A processor of arm64 has
@@ -28,7 +29,11 @@ const FREEBSD_PLATFORM: [&str; 6] = [
 impl Pipeline {
     pub(super) async fn facts(&self, machine: &Machine) -> Result<Facts, Failure> {
         let facts = learn(machine).await?;
-        self.progress().boot_id = Some(facts.boot_id.clone());
+        {
+            let mut progress = self.progress();
+            progress.boot_id = Some(facts.boot_id.clone());
+            progress.fingerprint = Fingerprint::of(&facts, None).id();
+        }
         self.record(Body::Facts {
             vm: self.vm.name.clone(),
             facts: facts.clone(),

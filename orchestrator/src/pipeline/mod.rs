@@ -48,6 +48,7 @@ pub use stop::{Stop, StopReason};
 use crate::event::{Body, Live, PlannedTarget, Stage};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
+use crate::regressions::Expected;
 use crate::ssh::{Connection, ControlDir, Transfer};
 use load::Loaded;
 use place::{Place, Programs};
@@ -84,6 +85,8 @@ pub struct Shared {
     pub recover: bool,
     /// Whether a failure anywhere ends the run.
     pub fail_fast: bool,
+    /// What is likely to be measured.
+    pub expected: Expected,
     /// Bounds the work on this side: connecting and moving files.
     pub local_work: Semaphore,
 }
@@ -112,6 +115,8 @@ struct Progress {
     link_lost: bool,
     /// The boot that it was last seen in.
     boot_id: Option<String>,
+    /// Of the fingerprint that its measurements have in the history.
+    fingerprint: String,
 }
 
 /// What a run that was cut off has still to do on a VM.

@@ -8,7 +8,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use protocol::event::Level;
+use protocol::event::{Benchmark, Level};
 use protocol::{Decoded, Decoder};
 use tokio::time::{sleep, timeout};
 use tokio_stream::{Stream, StreamExt};
@@ -22,6 +22,7 @@ use super::terminate::{GRACE, terminate};
 use super::verdict::{broken_stream, verdict};
 use super::{Failure, Pipeline, StopReason};
 use crate::event::{Body, Cause, PlannedTarget, Stage, VmOutcome};
+use crate::projection::state::{BenchmarkState, KEPT_BENCHMARKS};
 use crate::ssh::remote::Process;
 use crate::ssh::{Connection, RemoteError};
 
@@ -106,34 +107,59 @@ impl Pipeline {
         Some(target)
     }
 
-    /// Run `target`, and again while tests fail in it and it may be.
+    /// Run `target`, and again while tests fail in it and it may be; once more
+    /// where it measured what its history does not let expect.
     async fn tried_again(
         &self,
         connection: &Connection,
         programs: &Programs,
         target: &PlannedTarget,
     ) -> Result<Verdict, Failure> {
+        let mut failed: u32 = 0;
+        let mut is_measured_again = false;
         let mut attempt = 1;
         loop {
             let run = self.run_target(connection, programs, target, attempt);
-            let verdict = Box::pin(run).await?;
-            let is_over = attempt > self.shared.retry_tests || self.shared.stop.reason().is_some();
-            match verdict {
-                Verdict::Failed if !is_over => {}
-                // Never silently as passed.
-                Verdict::Passed | Verdict::ExpectedFailure if attempt > 1 => {
-                    return Ok(Verdict::Flaky);
+            let Ran { verdict, measured } = Box::pin(run).await?;
+            let is_over = self.shared.stop.reason().is_some();
+            let suspects = match verdict {
+                Verdict::Failed if is_over || failed == self.shared.retry_tests => {
+                    return Ok(verdict);
                 }
-                verdict => return Ok(verdict),
-            }
+                Verdict::Failed => {
+                    failed += 1;
+                    Vec::new()
+                }
+                _ => {
+                    let suspects = match is_over || is_measured_again {
+                        true => Vec::new(),
+                        false => self.suspects(&measured).await,
+                    };
+                    if suspects.is_empty() {
+                        // Never silently as passed.
+                        return Ok(if failed > 0 { Verdict::Flaky } else { verdict });
+                    }
+                    is_measured_again = true;
+                    suspects
+                }
+            };
             attempt += 1;
             self.record(Body::TargetRetried {
                 vm: self.vm.name.clone(),
                 target: target.target.clone(),
                 attempt,
+                suspects,
             })
             .await;
         }
+    }
+
+    async fn suspects(&self, measured: &[BenchmarkState]) -> Vec<String> {
+        let fingerprint = self.progress().fingerprint.clone();
+        let expected = &self.shared.expected;
+        expected
+            .suspects(&self.vm.name, &fingerprint, measured)
+            .await
     }
 
     async fn run_target(
@@ -142,7 +168,7 @@ impl Pipeline {
         programs: &Programs,
         target: &PlannedTarget,
         attempt: u32,
-    ) -> Result<Verdict, Failure> {
+    ) -> Result<Ran, Failure> {
         let argv = self.harness_argv(programs, target, attempt);
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
         let tried = format!("run {}", target.target);
@@ -169,6 +195,7 @@ impl Pipeline {
             connection,
             scraping: None,
             known: Known::new(&self.vm.expected_failures),
+            measured: Vec::new(),
         };
         let followed = self.followed(connection, &mut follower).await;
         let Follower {
@@ -177,6 +204,7 @@ impl Pipeline {
             last_complaint,
             scraping,
             known,
+            measured,
             ..
         } = follower;
         if let Some(scraping) = scraping {
@@ -202,7 +230,10 @@ impl Pipeline {
                 for line in known.to_be_told(target) {
                     self.output(Stage::Test, line).await;
                 }
-                Ok(known.verdict(passed))
+                Ok(Ran {
+                    verdict: known.verdict(passed),
+                    measured,
+                })
             }
             Err(failure) => {
                 if !connection.is_lost() {
@@ -295,6 +326,12 @@ impl Pipeline {
     }
 }
 
+/// What a target came to.
+struct Ran {
+    verdict: Verdict,
+    measured: Vec<BenchmarkState>,
+}
+
 /// Takes in what one target says.
 struct Follower<'a, S> {
     pipeline: &'a Pipeline,
@@ -312,6 +349,9 @@ struct Follower<'a, S> {
     /// Of the exporter that it has named last.
     scraping: Option<Scraping>,
     known: Known<'a>,
+    /// By the target itself: one that stands for several takes too long to be
+    /// run again for one of them.
+    measured: Vec<BenchmarkState>,
 }
 
 impl<S: Stream<Item = Line>> Follower<'_, S> {
@@ -369,6 +409,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                     } => self.last_error.clone_from(message),
                     protocol::Body::TestFinished(test) => self.known.take(test),
                     protocol::Body::Exporter { address } => self.scrape(address).await,
+                    protocol::Body::Benchmark(benchmark) => self.measured(benchmark),
                     _ => {}
                 }
                 self.pipeline
@@ -388,6 +429,12 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
             Decoded::UnknownType => {}
         }
         Ok(())
+    }
+
+    fn measured(&mut self, benchmark: &Benchmark) {
+        if benchmark.target == self.target && self.measured.len() < KEPT_BENCHMARKS {
+            self.measured.extend(BenchmarkState::of(benchmark));
+        }
     }
 
     /// Scrape the exporter that the target has started, unless the inventory

@@ -68,7 +68,8 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             vm,
             target,
             attempt,
-        } => (vm, target_retried(target, *attempt)),
+            suspects,
+        } => (vm, target_retried(target, *attempt, suspects)),
         Body::VmFinished { vm, outcome, .. } => {
             let vm_state = state.vm(vm)?;
             let end = vm_state.end()?;
@@ -149,11 +150,17 @@ pub(super) fn console(paint: Paint, kind: ConsoleKind, lines: &[String]) -> Stri
 }
 
 /// That a target is run once more.
-pub(super) fn target_retried(target: &str, attempt: u32) -> String {
-    format!(
-        "{} failed and is run again, attempt {attempt}",
-        printable(target)
-    )
+pub(super) fn target_retried(target: &str, attempt: u32, suspects: &[String]) -> String {
+    let target = printable(target);
+    let Some((first, others)) = suspects.split_first() else {
+        return format!("{target} failed and is run again, attempt {attempt}");
+    };
+    let more = match others.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let first = printable(first);
+    format!("{target} is measured again: {first}{more} not as its history lets expect")
 }
 
 /// What a VM's log line looks like; `None` below a warning.

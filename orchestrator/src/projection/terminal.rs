@@ -305,8 +305,9 @@ impl Terminal {
                 vm,
                 target,
                 attempt,
+                suspects,
             } => {
-                let said = plain::target_retried(target, *attempt);
+                let said = plain::target_retried(target, *attempt, suspects);
                 self.print(&format!("{vm}: {said}"));
             }
             Body::Harness { vm, event, .. } => self.tell_harness(state, vm, &event.body),

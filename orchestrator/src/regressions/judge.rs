@@ -2,7 +2,7 @@
 //! One series judged by its points.
 
 use protocol::event::Better;
-use regression::{Judgement, MIN_REPETITIONS, Method, Standing, State, Worse};
+use regression::{Expectation, Judgement, MIN_REPETITIONS, Method, Standing, State, Worse};
 
 use super::is_exact;
 use crate::event::{Judged, Level, Quantity, SeriesChange, SeriesState, Suspicion};
@@ -29,6 +29,8 @@ pub struct JudgedSeries<'a> {
     pub state: SeriesState,
     /// What makes its last run suspect, if it is.
     pub suspicion: Option<Suspicion>,
+    /// What its next run is to measure.
+    pub next: Option<Expectation>,
     /// Which of the changes the state is about.
     principal: Option<usize>,
 }
@@ -117,6 +119,7 @@ impl<'a> JudgedSeries<'a> {
                 expected: suspicion.expected,
                 tolerance: suspicion.tolerance,
             }),
+            next: judgement.next,
             points,
         }
     }

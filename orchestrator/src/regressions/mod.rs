@@ -4,12 +4,15 @@
 //! - [`judge`]: one series by its points, a pure function.
 //! - [`compare`]: two runs, a pure function.
 //! - `at_end`: both at the end of a run, as events of its log.
+//! - `expected`: what a run is likely to measure, while it goes on.
 
 mod at_end;
 pub mod compare;
+mod expected;
 pub mod judge;
 
 pub(crate) use at_end::{Judging, NoBaseline};
+pub use expected::Expected;
 
 /// A difference between two runs is at least this large, relative.
 const MIN_MAGNITUDE: f64 = regression::MIN_MAGNITUDE;

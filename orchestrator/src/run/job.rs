@@ -24,7 +24,7 @@ use crate::pipeline::{Dist, Missing, Shared, Stop, StopReason};
 use crate::plan::Plan;
 use crate::projection::state::RunState;
 use crate::projection::{Fold, Projection};
-use crate::regressions::Judging;
+use crate::regressions::{Expected, Judging};
 use crate::ssh::ControlDir;
 
 /// How VMs are driven, whichever they are.
@@ -128,7 +128,9 @@ impl Job {
             None => Writer::start(&log, projections, event::now, on_failure)?,
             Some(end) => Writer::go_on(&log, end, projections, event::now, on_failure)?,
         };
+        let vms = self.plan.vms.iter().map(|vm| vm.name.clone());
         let shared = Shared {
+            expected: Expected::new(&log, vms),
             holder: holder(&self.run),
             targets: self.plan.targets.clone(),
             live,

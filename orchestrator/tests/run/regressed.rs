@@ -43,8 +43,15 @@ impl Measured {
 
     /// One run in which the benchmark takes about `level`.
     fn run(&mut self, level: u32, arguments: &[&str]) -> Ran {
+        self.run_twice(level, level, arguments)
+    }
+
+    /// One run in which the benchmark takes about `level`, and `again` when it is
+    /// run again.
+    fn run_twice(&mut self, level: u32, again: u32, arguments: &[&str]) -> Ran {
         self.lab.defaults("");
-        let env = format!("env = {{ SAMPLES = {:?} }}", samples(level));
+        let [first, second] = [level, again].map(samples);
+        let env = format!("env = {{ SAMPLES = {first:?}, AGAIN = {second:?} }}");
         self.lab.vm("a", &env);
         let target = ["--target", "measuring"];
         let output = self
@@ -150,6 +157,49 @@ fn what_stays_slower_is_told_with_the_run_that_began_it_and_fails_a_run_that_is_
     let known = measured.run(130, fail);
     assert_eq!(known.status, 0, "{}", known.stdout);
     assert!(!known.stdout.contains("Slower"), "{}", known.stdout);
+}
+
+/// Why targets were run again, by the number of the attempt.
+fn retries(ran: &Ran) -> Vec<(u32, Vec<String>)> {
+    let retries = ran.events.iter().filter_map(|event| match &event.body {
+        Body::TargetRetried {
+            attempt, suspects, ..
+        } => Some((*attempt, suspects.clone())),
+        _ => None,
+    });
+    retries.collect()
+}
+
+#[test]
+fn what_is_suspect_is_measured_again_at_once_and_that_counts() {
+    let mut measured = Measured::new();
+    let first = measured.run(100, &[]);
+    assert_eq!(retries(&first), []);
+    measured.earlier(&first, 100);
+
+    let as_ever = measured.run(101, &[]);
+    assert_eq!(retries(&as_ever), []);
+    let disturbed = measured.run_twice(130, 100, &[]);
+    assert_eq!(disturbed.status, 0, "{}", disturbed.stderr);
+    assert_eq!(retries(&disturbed), [(2, vec!["parse empty".to_owned()])]);
+    let said = "measuring is measured again: parse empty not as its history lets expect";
+    assert!(disturbed.stderr.contains(said), "{}", disturbed.stderr);
+    assert!(
+        !disturbed.stdout.contains("Suspect"),
+        "{}",
+        disturbed.stdout
+    );
+    assert!(!disturbed.stdout.contains("flaky"), "{}", disturbed.stdout);
+    let state = disturbed.events.iter().find_map(|event| match &event.body {
+        Body::Judged { judged, .. } => Some((judged.state, judged.runs)),
+        _ => None,
+    });
+    assert_eq!(state, Some((SeriesState::Stable, 14)));
+
+    // Once: what it is then, it is.
+    let slower = measured.run(130, &[]);
+    assert_eq!(retries(&slower), [(2, vec!["parse empty".to_owned()])]);
+    assert!(slower.stdout.contains("Suspect\n"), "{}", slower.stdout);
 }
 
 #[test]
