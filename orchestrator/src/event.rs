@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use protocol::event::TestFinished;
 use serde::{Deserialize, Serialize};
 
 pub use judged::{
@@ -347,6 +348,14 @@ pub struct PlannedVm {
     /// Tests that are expected to fail, as `TARGET/ID`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub expected_failures: BTreeSet<String>,
+}
+
+impl PlannedVm {
+    /// How `test` is called among the [`Self::expected_failures`].
+    #[must_use]
+    pub fn name_of(test: &TestFinished) -> String {
+        format!("{}/{}", test.target, test.id)
+    }
 }
 
 /// One target of a plan.

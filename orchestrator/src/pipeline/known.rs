@@ -7,7 +7,7 @@ use protocol::Outcome;
 use protocol::event::TestFinished;
 
 use super::test::Verdict;
-use crate::event::PlannedTarget;
+use crate::event::{PlannedTarget, PlannedVm};
 
 /// The expected failures of a VM, in one run of a target.
 pub(super) struct Known<'a> {
@@ -28,7 +28,7 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn take(&mut self, test: &TestFinished) {
-        let name = format!("{}/{}", test.target, test.id);
+        let name = PlannedVm::name_of(test);
         match self.expected.get(&name) {
             Some(name) => {
                 self.seen.insert(name, test.outcome);

@@ -6,7 +6,7 @@
 //! It is made from the whole log, since the state of a run does not keep the
 //! tests that passed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use quick_junit::{
 
 use super::findings;
 use super::text::{self, cause_line};
-use crate::event::{Body, Event, Plan, VmOutcome};
+use crate::event::{Body, Event, Plan, PlannedVm, VmOutcome};
 
 /// Name of the suite of benchmarks.
 const BENCHMARKS: &str = "benchmarks";
@@ -56,12 +56,16 @@ struct Suite {
 #[derive(Debug)]
 struct Case {
     attempts: Vec<TestFinished>,
+    /// Whether it is known to fail.
+    is_expected: bool,
 }
 
 /// A VM's way through its stages, which is a case of its own.
 #[derive(Debug)]
 struct Driven {
     vm: String,
+    /// Its tests that are known to fail, as [`PlannedVm::name_of`] calls them.
+    expected: BTreeSet<String>,
     /// Planned targets that were begun.
     begun: Vec<String>,
     /// Attempts at stages that failed and were followed by another.
@@ -150,7 +154,7 @@ impl Junit {
             run: run.to_owned(),
             plan: plan.targets.iter().map(|t| t.target.clone()).collect(),
             started: Some(time),
-            vms: plan.vms.iter().map(|vm| Driven::new(&vm.name)).collect(),
+            vms: plan.vms.iter().map(Driven::of).collect(),
             ..Self::default()
         };
     }
@@ -164,8 +168,10 @@ impl Junit {
                 suite.end = None;
             }
             protocol::Body::TestFinished(test) => {
+                let name = PlannedVm::name_of(test);
+                let is_expected = self.vm_mut(vm).expected.contains(&name);
                 let suite = self.suite_mut(time, vm, &test.target, planned);
-                suite.attempt(test.clone());
+                suite.attempt(test.clone(), is_expected);
             }
             protocol::Body::TargetFinished(end) => {
                 let suite = self.suite_mut(time, vm, &end.target, planned);
@@ -308,13 +314,14 @@ fn unfinished(class: &str, what: &str) -> TestCase {
 }
 
 impl Suite {
-    fn attempt(&mut self, test: TestFinished) {
+    fn attempt(&mut self, test: TestFinished, is_expected: bool) {
         match self.of_id.get(&test.id) {
             Some(at) => self.cases[*at].attempts.push(test),
             None => {
                 self.of_id.insert(test.id.clone(), self.cases.len());
                 self.cases.push(Case {
                     attempts: vec![test],
+                    is_expected,
                 });
             }
         }
@@ -324,30 +331,37 @@ impl Suite {
 impl Case {
     fn failed(&self) -> bool {
         let last = self.attempts.last();
-        last.is_some_and(|test| test.outcome == protocol::Outcome::Failed)
+        last.is_some_and(|test| test.outcome == protocol::Outcome::Failed && !self.is_expected)
     }
 
-    /// The last attempt decides; earlier ones that failed stand beside it.
+    /// The last attempt decides; earlier ones that failed stand beside it. A
+    /// failure that is expected is no failure to whoever reads the report.
     fn render(&self, class: &str) -> TestCase {
         let Some((last, earlier)) = self.attempts.split_last() else {
             return TestCase::new("", TestCaseStatus::success());
         };
+        let as_expected = last.outcome == protocol::Outcome::Failed && self.is_expected;
         let mut status = match last.outcome {
             protocol::Outcome::Passed => TestCaseStatus::success(),
-            protocol::Outcome::Skipped => TestCaseStatus::skipped(),
-            protocol::Outcome::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            protocol::Outcome::Failed if !as_expected => {
+                TestCaseStatus::non_success(NonSuccessKind::Failure)
+            }
+            protocol::Outcome::Failed | protocol::Outcome::Skipped => TestCaseStatus::skipped(),
         };
-        if last.outcome != protocol::Outcome::Passed {
-            status.set_message(text::failure_line(last));
+        let said = text::failure_line(last);
+        if as_expected {
+            status.set_message(format!("failed as expected: {said}"));
+        } else if last.outcome != protocol::Outcome::Passed {
+            status.set_message(said);
         }
-        if last.outcome == protocol::Outcome::Failed {
+        if self.failed() {
             status.set_description(text::failure_lines(last).join("\n"));
             status.set_rerun_kind(FlakyOrRerun::Rerun);
         }
         let failed = earlier
             .iter()
             .filter(|test| test.outcome == protocol::Outcome::Failed);
-        if last.outcome != protocol::Outcome::Skipped {
+        if last.outcome != protocol::Outcome::Skipped && !as_expected {
             status.add_reruns(failed.map(rerun));
         }
         let mut case = TestCase::new(format!("{} {}", last.id, last.name), status);
@@ -365,9 +379,17 @@ fn rerun(test: &TestFinished) -> TestRerun {
 }
 
 impl Driven {
+    fn of(vm: &PlannedVm) -> Self {
+        Self {
+            expected: vm.expected_failures.clone(),
+            ..Self::new(&vm.name)
+        }
+    }
+
     fn new(vm: &str) -> Self {
         Self {
             vm: vm.to_owned(),
+            expected: BTreeSet::new(),
             begun: Vec::new(),
             retried: Vec::new(),
             end: None,

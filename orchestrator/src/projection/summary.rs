@@ -413,8 +413,24 @@ pub(super) fn verdict(state: &RunState) -> Verdict {
     Verdict {
         tone,
         word,
-        reason: format!("{} of {vms} passed{time}", passed.count()),
+        reason: format!("{} of {vms} passed{}{time}", passed.count(), others(state)),
     }
+}
+
+/// VMs that are good without having passed everything at once.
+fn others(state: &RunState) -> String {
+    let ended = |outcome| {
+        let mut vms = state.vms.iter().filter_map(VmState::end);
+        vms.by_ref().filter(|end| end.outcome == outcome).count()
+    };
+    let counts = [
+        (ended(VmOutcome::Flaky), "flaky"),
+        (ended(VmOutcome::ExpectedFailure), "failed as expected"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    counts
+        .map(|(count, how)| format!(", {count} {how}"))
+        .collect()
 }
 
 fn verdict_line(state: &RunState, paint: Paint) -> String {

@@ -10,6 +10,7 @@ use protocol::event::Level;
 use crate::events::{
     Story, bring_up, cause, failed, good_run, run_of_members, skipped, troubled_run,
 };
+use crate::outputs::junit;
 
 fn summary(story: &Story, width: u16) -> String {
     render(
@@ -205,6 +206,36 @@ fn what_failed_as_expected_stands_apart() {
         text.contains(&format!("Failed as expected\n{}", title("a"))),
         "{text}"
     );
+    assert!(
+        text.contains(": 0 of 2 VMs passed, 1 failed as expected"),
+        "{text}"
+    );
+    // Programs that read the report are not to fail for it.
+    let report = junit(&story);
+    let case =
+        "<testcase name=\"D07 local address, prefix of 16\" classname=\"a.live_integration\"";
+    let (_, case) = report.split_once(case).expect(&report);
+    let (case, _) = case.split_once("</testcase>").unwrap();
+    assert!(
+        case.contains("<skipped message=\"failed as expected: "),
+        "{case}"
+    );
+    assert_eq!(report.matches("<failure").count(), 1, "{report}");
+}
+
+#[test]
+fn flaky_vms_are_counted_beside_those_that_passed() {
+    let mut story = Story::of(&["a", "b", "c"]);
+    for (vm, outcome) in [
+        ("a", VmOutcome::Flaky),
+        ("b", VmOutcome::Passed),
+        ("c", VmOutcome::Flaky),
+    ] {
+        bring_up(&mut story, vm).pass(vm, 1, 2);
+        story.finish(vm, outcome, None);
+    }
+    let text = summary(&story, 80);
+    assert!(text.contains(": 1 of 3 VMs passed, 2 flaky"), "{text}");
 }
 
 #[test]

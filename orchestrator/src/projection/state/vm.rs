@@ -237,7 +237,7 @@ impl VmState {
     /// Whether the inventory expects `test` to fail on it.
     #[must_use]
     pub fn expects(&self, test: &TestFinished) -> bool {
-        let name = format!("{}/{}", test.target, test.id);
+        let name = PlannedVm::name_of(test);
         self.planned.expected_failures.contains(&name)
     }
 
