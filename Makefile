@@ -164,7 +164,10 @@ bench: dist ## measure what has a cost: parser, walk, connections, scrapes, stat
 	$(CARGO) bench -p tcp-echo --locked --bench scale
 	$(CARGO) bench -p tcpstats-exporter --locked --bench scrape
 	$(CARGO) bench -p regression --locked --bench judge
-	$(CARGO) bench -p orchestrator --locked --bench scale
+	@# A process each: what one leaves in the allocator would slow or flatter the next.
+	for part in memory hosts events metrics; do \
+		$(CARGO) bench -p orchestrator --locked --bench scale -- $$part || exit 1; \
+	done
 	$(CARGO) bench -p orchestrator --locked --bench history
 	@scripts/bench-filter-tests.sh
 

@@ -3,71 +3,93 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orchestrator::inventory::Vm;
+use orchestrator::projection::StateHandle;
+use orchestrator::ssh::Connection;
 use procfs::process::{Process, all_processes};
 use tokio::runtime::Runtime;
 
 use crate::addresses::Addresses;
-use crate::fleet::{EVENTS, Fleet, all_events, close, events_script};
+use crate::fleet::{EVENTS, Fleet, Followed, all_events, close, events_script};
 use crate::{line, seconds};
 
+/// Hosts with which all is there that is there once: what waits for the disk is
+/// bounded, however many hosts say it.
 const FEW: usize = 50;
-const MANY: usize = 200;
+const MORE: usize = 150;
 
 pub(crate) fn measure() {
     let runtime = Runtime::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let addresses = Addresses::serve(dir.path(), MANY);
+    let addresses = Addresses::serve(dir.path(), FEW + MORE);
     let script = events_script(dir.path());
-    // What is there once, however many hosts there are, is not a host's.
-    let one = Fleet::new(addresses.vms(1));
-    held(&runtime, &one, &script, &dir.path().join("one"));
-    for number in [FEW, MANY] {
-        let fleet = Fleet::new(addresses.vms(number));
-        let log = dir.path().join(number.to_string());
-        let Held {
-            connected,
-            own_kb,
-            ssh_kb,
-        } = held(&runtime, &fleet, &script, &log);
-        line(
-            &format!("{number} hosts connected"),
-            &seconds(connected),
-            "",
-        );
-        let a_host = |kb: f64| format!("{:.0} kB", kb / number as f64);
-        line(
-            &format!("  memory a host, after {EVENTS} events of each"),
-            &a_host(own_kb),
-            "<= 64 kB",
-        );
-        line("  memory a host, ssh's own", &a_host(ssh_kb), "");
-    }
+    let mut vms = addresses.vms(FEW + MORE);
+    let more = vms.split_off(FEW);
+    // Those stay while the others come: what they give back would do for them.
+    let few = Held::hosts(&runtime, vms, &script, &dir.path().join("few"));
+    line(
+        &format!("{FEW} hosts connected"),
+        &seconds(few.connected),
+        "",
+    );
+    line(
+        "  memory, with what is there once",
+        &format!("{:.0} kB", few.own_kb),
+        "",
+    );
+    let more = Held::hosts(&runtime, more, &script, &dir.path().join("more"));
+    line(
+        &format!("{MORE} more connected"),
+        &seconds(more.connected),
+        "",
+    );
+    line(
+        &format!("  memory a host, after {EVENTS} events of each"),
+        &format!("{:.0} kB", more.own_kb / MORE as f64),
+        "<= 64 kB",
+    );
+    let ssh_kb = children_kb("ssh") / (FEW + MORE) as f64;
+    line("  memory a host, ssh's own", &format!("{ssh_kb:.0} kB"), "");
+    more.release(&runtime);
+    few.release(&runtime);
 }
 
-/// What hosts cost while all of them are connected to and their events follow.
+/// Hosts that are connected to and whose events were followed.
 struct Held {
     connected: Duration,
+    /// What they take of this process.
     own_kb: f64,
-    ssh_kb: f64,
+    connections: Vec<Arc<Connection>>,
+    followed: (Vec<Followed>, StateHandle),
+    /// Has the folder of the connections' sockets.
+    _fleet: Fleet,
 }
 
-fn held(runtime: &Runtime, fleet: &Fleet, script: &str, log: &Path) -> Held {
-    fs::create_dir(log).unwrap();
-    let before = own_kb();
-    let started = Instant::now();
-    let connections = runtime.block_on(fleet.connect());
-    let connected = started.elapsed();
-    let following = runtime.block_on(all_events(&connections, script, log));
-    let held = Held {
-        connected,
-        own_kb: own_kb() - before,
-        ssh_kb: children_kb("ssh"),
-    };
-    drop(following);
-    runtime.block_on(close(connections));
-    held
+impl Held {
+    fn hosts(runtime: &Runtime, vms: Vec<Vm>, script: &str, log: &Path) -> Self {
+        fs::create_dir(log).unwrap();
+        let fleet = Fleet::new(vms);
+        let before = own_kb();
+        let started = Instant::now();
+        let connections = runtime.block_on(fleet.connect());
+        let connected = started.elapsed();
+        let followed = runtime.block_on(all_events(&connections, script, log));
+        Self {
+            connected,
+            own_kb: own_kb() - before,
+            connections,
+            followed,
+            _fleet: fleet,
+        }
+    }
+
+    fn release(self, runtime: &Runtime) {
+        drop(self.followed);
+        runtime.block_on(close(self.connections));
+    }
 }
 
 /// What this process has of its own, kB: no file's pages, which all share.
