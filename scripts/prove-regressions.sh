@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Show on a real embedded host that runs of one commit find no regression, and
 # that a filter parser made a fifth slower is found within five runs, with the
-# run that began it.  Takes some 6 minutes.  Instructions are
-# counted, as they are the same whatever else the machine does; times that are
-# taken beside others' work are not.
+# run that began it.  Takes some 6 minutes.  Instructions are counted, as they
+# are the same whatever else the machine does; times taken beside others' work
+# are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -4,17 +4,20 @@
 //! returned is a function of them (see [`crate::projection`]).
 
 mod judged;
+mod plan;
+mod stage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use protocol::event::TestFinished;
 use serde::{Deserialize, Serialize};
 
 pub use judged::{
     Compared, Judged, Level, Quantity, Repetitions, SeriesChange, SeriesState, Suspicion, Verdict,
 };
+pub use plan::{Live, Plan, PlannedTarget, PlannedVm};
+pub use stage::Stage;
 
 /// The `v` of every event that this program writes.
 pub const VERSION: u32 = 1;
@@ -315,58 +318,6 @@ impl ConsoleKind {
     }
 }
 
-/// What a run is going to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The VMs, in the inventory's order.
-    pub vms: Vec<PlannedVm>,
-    /// The targets, in the order in which each VM runs them.
-    pub targets: Vec<PlannedTarget>,
-}
-
-/// How much the live targets do, and how long.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Live {
-    /// Connections to open, one number after the other; none for the targets'
-    /// own choice.
-    pub connections: Vec<u32>,
-    /// How long live_soak goes on; `None` for its own choice.
-    pub duration_s: Option<f64>,
-}
-
-/// One VM of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedVm {
-    /// Unique name.
-    pub name: String,
-    /// `user@host:port`.
-    pub address: String,
-    /// The inventory's word for the system, such as `FreeBSD 15.0`; may be empty.
-    pub os: String,
-    /// The inventory's word for the processor, such as `amd64`; may be empty.
-    pub arch: String,
-    /// Tests that are expected to fail, as `TARGET/ID`.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub expected_failures: BTreeSet<String>,
-}
-
-impl PlannedVm {
-    /// How `test` is called among the [`Self::expected_failures`].
-    #[must_use]
-    pub fn name_of(test: &TestFinished) -> String {
-        format!("{}/{}", test.target, test.id)
-    }
-}
-
-/// One target of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedTarget {
-    /// Name of a target of the test binary.
-    pub target: String,
-    /// `all`, or letters with commas between, such as `A,B,D`.
-    pub category: String,
-}
-
 /// What a VM said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
@@ -399,87 +350,6 @@ pub struct Platform {
     /// Which kernel of the release: on Linux its build with the options in it
     /// (`uname -v`), on FreeBSD the name of its configuration (`uname -i`).
     pub kernel: String,
-}
-
-/// The stages of a VM's pipeline, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Open the SSH connection that all others use.
-    Connect,
-    /// Keep other orchestrators away.
-    Lock,
-    /// Learn what the machine is.
-    Facts,
-    /// See that it is fit for a run.
-    Health,
-    /// Make a clean place to work in.
-    Prepare,
-    /// Bring the programs there.
-    Deploy,
-    /// Build there what was not brought.
-    Build,
-    /// Install what the tests need.
-    Setup,
-    /// Have the device served.
-    Load,
-    /// Run the targets.
-    Test,
-    /// Fetch what is left there.
-    Collect,
-    /// Undo `load`.
-    Unload,
-    /// Undo `lock`.
-    Unlock,
-    /// See what became of a VM that was lost.
-    Recover,
-}
-
-impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Self; 14] = [
-        Self::Connect,
-        Self::Lock,
-        Self::Facts,
-        Self::Health,
-        Self::Prepare,
-        Self::Deploy,
-        Self::Build,
-        Self::Setup,
-        Self::Load,
-        Self::Test,
-        Self::Collect,
-        Self::Unload,
-        Self::Unlock,
-        Self::Recover,
-    ];
-
-    /// As it stands in the JSON and on a terminal.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Lock => "lock",
-            Self::Facts => "facts",
-            Self::Health => "health",
-            Self::Prepare => "prepare",
-            Self::Deploy => "deploy",
-            Self::Build => "build",
-            Self::Setup => "setup",
-            Self::Load => "load",
-            Self::Test => "test",
-            Self::Collect => "collect",
-            Self::Unload => "unload",
-            Self::Unlock => "unlock",
-            Self::Recover => "recover",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// How a VM ended.

@@ -3,7 +3,7 @@
 
 use protocol::event::{Benchmark, Better};
 
-use super::vm::clip;
+use super::clip::clip;
 use crate::event::Quantity;
 
 /// One measured quantity of one target on one VM.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::vm::clip;
+use super::clip::clip;
 
 /// Counters of one VM, and of one target.
 pub(super) const KEPT_COUNTERS: usize = 256;

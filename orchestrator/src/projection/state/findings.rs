@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What was found of a VM's benchmarks at the end of the run.
 
-use super::vm::{KEPT_BENCHMARKS, clip};
+use super::clip::clip;
+use super::vm::KEPT_BENCHMARKS;
 use crate::event::{Compared, Judged, Quantity};
 
 /// A VM's benchmarks beside their history and beside another run.

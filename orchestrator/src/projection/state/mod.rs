@@ -6,6 +6,7 @@
 //! is counted; the event log has it in full.
 
 mod benchmark;
+mod clip;
 mod counters;
 mod findings;
 mod vm;
@@ -19,11 +20,12 @@ use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
 pub(crate) use benchmark::quartiles;
+pub(super) use clip::clip_to;
+pub(crate) use clip::{clip, clip_test};
 pub use counters::Counters;
 pub(crate) use counters::clipped;
 pub use findings::Findings;
-pub(super) use vm::clip_to;
-pub(crate) use vm::{KEPT_BENCHMARKS, clip, clip_test};
+pub(crate) use vm::KEPT_BENCHMARKS;
 pub use vm::{
     KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
     VmEnd, VmState,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One VM of the state: its stages, its targets and their tests.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use protocol::event::{Level, TestFinished};
 use serde::Serialize;
 
 use super::benchmark::BenchmarkState;
+use super::clip::{clip, clip_test, shown};
 use super::counters::{self, Counters};
 use super::findings::Findings;
 use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
@@ -21,8 +21,6 @@ pub const KEPT_LINES: usize = 5;
 /// Lines of a kernel's that are kept of its crash: with the trap's registers,
 /// where in the stack it was.
 const QUOTED_LINES: usize = 24;
-/// Characters of a text from a VM.
-const KEPT_CHARS: usize = 1000;
 /// Targets of one VM, and categories of one target.
 const KEPT_NAMES: usize = 64;
 /// Benchmarks of one target.
@@ -512,42 +510,5 @@ impl TargetState {
             key = Some(OTHER.to_owned());
         }
         self.tests.entry(key).or_default()
-    }
-}
-
-pub(crate) fn clip_test(test: &TestFinished) -> TestFinished {
-    TestFinished {
-        target: clip(&test.target),
-        category: test.category.as_deref().map(clip),
-        id: clip(&test.id),
-        name: clip(&test.name),
-        filter: test.filter.as_deref().map(clip),
-        message: test.message.as_deref().map(clip),
-        ..*test
-    }
-}
-
-pub(crate) fn clip(text: &str) -> String {
-    shown(text).into_owned()
-}
-
-/// The first `chars` characters of `text`.
-pub(in crate::projection) fn clip_to(text: &str, chars: usize) -> String {
-    cut(text, chars).into_owned()
-}
-
-/// As much of `text` as is shown. A test's end only looks its names up, and
-/// there are many.
-fn shown(text: &str) -> Cow<'_, str> {
-    cut(text, KEPT_CHARS)
-}
-
-fn cut(text: &str, chars: usize) -> Cow<'_, str> {
-    if text.len() <= chars {
-        return text.into();
-    }
-    match text.char_indices().nth(chars) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }
