@@ -30,10 +30,11 @@ use counted::Counted;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a run can end as.
-const RESULTS: [ExitStatus; 5] = [
+const RESULTS: [ExitStatus; 6] = [
     ExitStatus::Success,
     ExitStatus::Regressed,
     ExitStatus::TestsFailed,
+    ExitStatus::NothingTested,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
 ];
