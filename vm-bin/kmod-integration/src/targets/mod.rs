@@ -43,7 +43,10 @@ pub(crate) fn run_of(target: Target) -> Run {
         Target::All => |session, _| all_of(Kind::Compile, session),
         Target::LiveSmoke => kmod_lifecycle::run,
         Target::LiveBench => |session, name| read_bench::run(session, name, None),
-        Target::LiveStats => |session, name| sysctl_counters::run(session, name, None),
+        Target::LiveStats => |session, name| {
+            let reason = "live_stats alone has no exporter: live_all starts one";
+            sysctl_counters::run(session, name, Err(reason))
+        },
         Target::LiveDtrace => dtrace_probes::run,
         Target::LiveDos => |session, name| dos_protection::run(session, name, None),
         Target::LiveIntegration => live_integration::run,
