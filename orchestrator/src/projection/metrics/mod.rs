@@ -11,6 +11,7 @@
 
 mod counted;
 mod device;
+mod history;
 mod process;
 mod state;
 pub(crate) mod table;
@@ -78,10 +79,11 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// With what this process costs, where it is this process that is looked at.
+    /// With what this process costs and what trouble it has with the history, where
+    /// it is this process that is looked at.
     #[must_use]
     pub fn with_process(self) -> Self {
-        self.with(process::OfProcess)
+        self.with(process::OfProcess).with(history::OfHistory)
     }
 
     /// With other families, too.
