@@ -125,7 +125,9 @@ pub struct Missing {
     /// Targets that did not come to their ends, in their order; the whole way
     /// to them and back is gone again even where there are none.
     pub targets: Vec<PlannedTarget>,
-    /// Whether none of the others failed.
+    /// Whether one of the others failed.
+    pub failed_before: bool,
+    /// Whether one of the others passed, by more than that all was skipped.
     pub passed_before: bool,
 }
 

@@ -40,6 +40,8 @@ const ALL: &str = "all";
 /// What tests said, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
+    /// All were skipped.
+    Skipped,
     /// All passed, or were skipped.
     Passed,
     /// Those that failed are expected to.
@@ -54,6 +56,7 @@ impl Verdict {
     /// Of a VM whose tests decide.
     pub(super) fn outcome(self) -> VmOutcome {
         match self {
+            Self::Skipped => VmOutcome::Skipped,
             Self::Passed => VmOutcome::Passed,
             Self::ExpectedFailure => VmOutcome::ExpectedFailure,
             Self::Flaky => VmOutcome::Flaky,
@@ -73,11 +76,10 @@ impl Pipeline {
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let passed_before = self.resumed.as_ref().is_none_or(|m| m.passed_before);
-            let mut verdict = if passed_before {
-                Verdict::Passed
-            } else {
-                Verdict::Failed
+            let mut verdict = match &self.resumed {
+                Some(missing) if missing.failed_before => Verdict::Failed,
+                Some(missing) if missing.passed_before => Verdict::Passed,
+                _ => Verdict::Skipped,
             };
             while let Some(target) = self.next_target() {
                 if let Some(reason) = stop.reason() {

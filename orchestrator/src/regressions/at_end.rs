@@ -61,9 +61,8 @@ impl Judging {
             Ok(findings) => findings,
             Err(error) => {
                 tell::note(format_args!(
-                    "note: the benchmarks are not judged: {}; {}",
-                    tell::chain(&error),
-                    error.advice()
+                    "note: the benchmarks are not judged: {}",
+                    error.gone_on_without()
                 ));
                 Vec::new()
             }

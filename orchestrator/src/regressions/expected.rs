@@ -74,9 +74,8 @@ impl Expected {
             Ok(known) => known,
             Err(error) => {
                 tell::note(format_args!(
-                    "note: no benchmark is measured again where it is suspect: {}; {}",
-                    tell::chain(&error),
-                    error.advice()
+                    "note: no benchmark is measured again where it is suspect: {}",
+                    error.gone_on_without()
                 ));
                 HashMap::new()
             }
