@@ -187,7 +187,7 @@ impl Pipeline {
     ) -> Result<T, Failure> {
         let connection = &machine.connection;
         self.recorded(stage, async {
-            let bounded = self.limited(stage, work);
+            let bounded = self.limited(machine, stage, work);
             let done = self.shared.stop.unless(bounded).await;
             if done.is_err() && !connection.is_lost() {
                 // Whether that works or not, why it had to be is what is told.
