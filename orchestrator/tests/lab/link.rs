@@ -84,8 +84,9 @@ fn write_program(host: &Host, name: &str, script: &str) {
 struct Scene(Whole);
 
 impl Scene {
-    /// `count` hosts, the first of which are held in a stage each.
-    fn of(count: usize, limits: &str) -> Self {
+    /// `count` hosts, the first of which are held in a stage each, with these
+    /// keys of the inventory's `[defaults]`.
+    fn of(count: usize, defaults: &str) -> Self {
         let scene = Self(Whole::of(count));
         for (held, host) in STAGES.iter().zip(scene.hosts()) {
             scene.hold(held, host);
@@ -98,7 +99,7 @@ impl Scene {
                 text = text.replace(&name, &format!("{name}deploy = \"build\"\n"));
             }
         }
-        text = text.replacen("[[vm]]", &format!("[defaults.limits]\n{limits}\n[[vm]]"), 1);
+        text = text.replace("[defaults]\n", &format!("[defaults]\n{defaults}\n"));
         fs::write(inventory, text).unwrap();
         scene.write_source_tree();
         scene
@@ -320,8 +321,9 @@ fn is_unanswered(host: &Host) -> bool {
 
 #[test]
 fn a_link_that_comes_back_in_time_does_no_harm_in_any_stage() {
-    let patient = STAGES.map(|held| format!("{} = \"10m\"\n", held.stage));
-    let scene = Scene::of(STAGES.len(), &patient.concat());
+    let patient = STAGES.map(|held| format!("{} = \"10m\"", held.stage));
+    let limits = format!("limits = {{ {} }}", patient.join(", "));
+    let scene = Scene::of(STAGES.len(), &limits);
     let run = scene.run(&["--retries", "0"], |_, host| {
         host.set_link("down");
         wait_until("nothing gets there", || is_unanswered(host));
@@ -339,7 +341,10 @@ fn a_link_that_comes_back_in_time_does_no_harm_in_any_stage() {
 
 #[test]
 fn a_link_that_stays_down_loses_its_host_in_any_stage_and_the_next_run_passes() {
-    let scene = Scene::of(ABSENT + 1, "connect = \"8s\"\n");
+    // Some limits are over before a link that is down is noticed: the silence of
+    // a target, too.
+    let defaults = "limits = { connect = \"8s\" }\nidle_limit = \"10s\"";
+    let scene = Scene::of(ABSENT + 1, defaults);
     scene.hosts()[ABSENT].set_link("down");
     let run = scene.run(&["--retries", "0"], |_, host| host.set_link("down"));
     assert_eq!(code(&run), 3, "{}{}", stdout(&run), stderr(&run));
