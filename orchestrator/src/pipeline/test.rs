@@ -242,7 +242,12 @@ impl Pipeline {
                     // What failed first is what is to be told.
                     let _ = terminate(connection, &self.place.harness()).await;
                 }
-                Err(failure)
+                // A target whose link is down seems silent, too.
+                let seems_silent = matches!(failure.outcome, VmOutcome::Hung | VmOutcome::TimedOut);
+                Err(match connection.is_lost() && seems_silent {
+                    true => Failure::connection(connection.lost().await, tried),
+                    false => failure,
+                })
             }
         }
     }
@@ -265,11 +270,7 @@ impl Pipeline {
             reason = self.shared.stop.requested() => Failure::from(reason),
             words = connection.lost() => {
                 let _ = timeout(LAST_LINES, following).await;
-                return Err(Failure::lost(
-                    format!("the connection was lost: {words}"),
-                    tried,
-                    "see whether the VM is still up, and what its console says",
-                ));
+                return Err(Failure::connection(words, tried));
             }
         };
         let harness = self.place.harness();
