@@ -25,6 +25,14 @@ pub struct RunFilter {
     pub limit: Option<u32>,
 }
 
+impl RunFilter {
+    /// Whether it keeps no run out, but for their number.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.vm.is_none() && self.target.is_none() && !self.failed
+    }
+}
+
 /// One run among others.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunLine {

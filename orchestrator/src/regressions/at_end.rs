@@ -29,10 +29,9 @@ pub(crate) struct Judging {
 pub(crate) enum NoBaseline {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
-    #[error(
-        "failed to open {} ({reason}); give --baseline auto, or a run's name, folder or log",
-        path.display()
-    )]
+    #[error("{0}; without a baseline: --baseline auto")]
+    NoRun(#[from] runs::NoRun),
+    #[error("failed to open {} ({reason})", path.display())]
     Open { path: PathBuf, reason: io::Error },
     #[error("{} holds no event of a run, so it is no baseline", path.display())]
     Empty { path: PathBuf },

@@ -129,7 +129,7 @@ impl Whole {
 
     /// The only run's log; empty while there is none.
     fn log(&self) -> PathBuf {
-        runs::log_path(Path::new(runs::LATEST), &self.runs_dir())
+        runs::find(Path::new(runs::LATEST), &self.runs_dir()).unwrap_or_default()
     }
 
     /// The only run's events so far.
