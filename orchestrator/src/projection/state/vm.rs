@@ -423,9 +423,7 @@ impl VmState {
         let kept_failed: usize = self.targets.iter().map(|t| t.failed.len()).sum();
         let kept_skipped: usize = self.targets.iter().map(|t| t.skipped.len()).sum();
         let target = self.target_mut(&test.target);
-        target
-            .category_mut(test.category.as_deref())
-            .count(test.outcome);
+        target.count(test.category.as_deref(), test.outcome);
         let (list, kept) = match test.outcome {
             protocol::Outcome::Passed => return,
             protocol::Outcome::Failed => (&mut target.failed, kept_failed),
@@ -504,7 +502,16 @@ impl TargetState {
         }
     }
 
-    fn category_mut(&mut self, name: Option<&str>) -> &mut Tally {
+    fn count(&mut self, category: Option<&str>, outcome: protocol::Outcome) {
+        let mut known = self.tests.iter_mut();
+        match known.find(|(name, _)| name.as_deref() == category) {
+            Some((_, tally)) => tally.count(outcome),
+            None => self.new_category(category).count(outcome),
+        }
+    }
+
+    /// Of a category that was not met under this name before.
+    fn new_category(&mut self, name: Option<&str>) -> &mut Tally {
         let mut key = name.map(clip);
         if self.tests.len() >= KEPT_NAMES && !self.tests.contains_key(&key) {
             key = Some(OTHER.to_owned());
