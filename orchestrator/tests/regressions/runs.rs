@@ -158,6 +158,7 @@ fn benchmark(workload: &str, samples: Vec<f64>) -> Benchmark {
         unit: "ns".into(),
         better: Better::Lower,
         samples,
+        reference: Vec::new(),
     }
 }
 

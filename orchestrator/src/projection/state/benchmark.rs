@@ -114,6 +114,7 @@ mod tests {
             unit: "ns".into(),
             better: Better::Lower,
             samples: samples.to_vec(),
+            reference: Vec::new(),
         })
     }
 

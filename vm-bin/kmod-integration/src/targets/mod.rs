@@ -5,11 +5,11 @@ mod builds;
 mod compile_tests;
 mod dos_protection;
 mod dtrace_probes;
+mod filter_cost;
 mod kmod_lifecycle;
 mod live_all;
 mod live_integration;
 mod making;
-mod parser_cost;
 mod pkg_setup;
 mod read_bench;
 mod series;
@@ -77,14 +77,14 @@ static TARGETS: &[Target] = &[
     Target {
         name: "bench",
         kind: Kind::Compile,
-        about: "time of the filter parser's calls, 11 workloads",
-        run: parser_cost::bench,
+        about: "time of the filter parser's calls and of the matcher's, 18 workloads",
+        run: filter_cost::bench,
     },
     Target {
         name: "callgrind",
         kind: Kind::Compile,
-        about: "instructions of the filter parser's calls, and their profile",
-        run: parser_cost::callgrind,
+        about: "instructions of those calls, and their profiles",
+        run: filter_cost::callgrind,
     },
     Target {
         name: "kmod",
