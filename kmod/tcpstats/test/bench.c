@@ -12,7 +12,7 @@
  * slower because others use its caches, or its other half, takes minutes or
  * milliseconds: so each sample is taken in slices, in turns with the
  * reference; the samples of one workload are taken far from each other; and
- * the calls of most slices are what counts.
+ * of the slices that count which were disturbed less than most.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -60,11 +60,11 @@ compare(const void *a, const void *b)
 }
 
 static double
-median(double *values, size_t count)
+lower_quartile(double *values, size_t count)
 {
 
 	qsort(values, count, sizeof(*values), compare);
-	return ((values[(count - 1) / 2] + values[count / 2]) / 2);
+	return (values[(count - 1) / 4]);
 }
 
 static struct sample
@@ -91,8 +91,8 @@ take_sample(const struct bench *bench, const struct bench_workload *workload,
 		slices.call[i] = (cpu_ns() - middle) / (double)slice_calls;
 	}
 	return ((struct sample) {
-	    .call = median(slices.call, count),
-	    .reference = median(slices.reference, count),
+	    .call = lower_quartile(slices.call, count),
+	    .reference = lower_quartile(slices.reference, count),
 	});
 }
 

@@ -183,23 +183,23 @@ impl History {
     /// # Errors
     /// When the database does not answer.
     pub async fn points(&self, series: &SeriesKey) -> Result<Vec<Point>, Error> {
-        let rows: Vec<(String, i64, f64, String)> = sqlx::query_as(
-            "SELECT runs.name, runs.started_us, points.median, points.samples \
+        type Row = (String, i64, f64, String, Option<String>);
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT runs.name, runs.started_us, points.median, points.samples, points.reference \
              FROM points JOIN runs ON runs.id = points.run_id \
              WHERE points.series_id = $1 ORDER BY runs.started_us, runs.name",
         )
         .bind(series.id())
         .fetch_all(&self.pool)
         .await?;
-        let points = rows.into_iter().map(|(run, started_us, median, samples)| {
-            let samples = serde_json::from_str(&samples).map_err(|_| Error::Row {
-                what: format!("samples {samples:?}"),
-            })?;
+        let points = rows.into_iter().map(|row| {
+            let (run, started_us, median, samples, reference) = row;
             Ok(Point {
                 run,
                 time: time(started_us)?,
                 median,
-                samples,
+                samples: numbers(&samples)?,
+                reference: reference.as_deref().map_or(Ok(Vec::new()), numbers)?,
             })
         });
         points.collect()
@@ -286,6 +286,12 @@ fn grouped<T>(rows: impl IntoIterator<Item = (i64, T)>) -> HashMap<i64, Vec<T>> 
         groups.entry(of).or_default().push(row);
     }
     groups
+}
+
+fn numbers(samples: &str) -> Result<Vec<f64>, Error> {
+    serde_json::from_str(samples).map_err(|_| Error::Row {
+        what: format!("samples {samples:?}"),
+    })
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, Error> {
