@@ -24,7 +24,7 @@ use crate::projection::state::{
 const KEPT_ATTEMPTS: usize = 1000;
 /// Tests of one VM, every attempt counted.
 const KEPT_TESTS: usize = 5000;
-/// Samples of one VM.
+/// Samples of one VM, with what the reference took.
 const KEPT_SAMPLES: usize = 100_000;
 
 /// One run.
