@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Several runs seen as one: of each VM, its last.
+//! Several runs seen as one: of each VM, what was said last.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::StateHandle;
+use super::latest::{Aspect, Latest};
 use super::state::{RunState, VmState};
 
-/// The runs that some VM was part of last. Cloning gives the same fleet.
+/// The runs that have the last word on something. Cloning gives the same fleet.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
     members: Arc<Mutex<Vec<Member>>>,
@@ -23,6 +24,12 @@ struct Member {
     own: bool,
 }
 
+impl Member {
+    fn goes_on(&self, state: &RunState) -> bool {
+        self.own && state.head.is_some() && state.duration_s.is_none()
+    }
+}
+
 /// One run of a fleet.
 #[derive(Debug)]
 pub struct Part<'a> {
@@ -30,8 +37,18 @@ pub struct Part<'a> {
     pub state: &'a RunState,
     /// Its VMs that were part of no later run.
     pub vms: Vec<&'a VmState>,
+    /// Those of its VMs on which it has the last word in something, and in what.
+    pub latest: Vec<(&'a VmState, HashSet<&'a Aspect>)>,
     /// Whether it goes on.
     pub in_progress: bool,
+}
+
+impl<'a> Part<'a> {
+    /// The VMs on which it has the last word in `aspect`.
+    pub fn latest_in(&self, aspect: &Aspect) -> impl Iterator<Item = &'a VmState> {
+        let vms = self.latest.iter();
+        vms.filter_map(move |(vm, aspects)| aspects.contains(aspect).then_some(*vm))
+    }
 }
 
 impl From<StateHandle> for Fleet {
@@ -52,8 +69,8 @@ impl Fleet {
         }
     }
 
-    /// A run that began after all others here, or is about to. Those that no VM
-    /// was part of last are forgotten.
+    /// A run that began after all others here, or is about to. Those that have
+    /// the last word on nothing are forgotten.
     pub fn add(&self, run: StateHandle) {
         self.push(Member { run, own: true });
     }
@@ -65,34 +82,49 @@ impl Fleet {
 
     fn push(&self, member: Member) {
         let mut members = self.members();
-        let mut seen = HashSet::new();
-        let mut kept: Vec<Member> = members
-            .drain(..)
-            .rev()
-            .filter(|member| {
-                let is_of_use = |state: &RunState| {
-                    state.head.is_none() || !self.of_no_later(state, &mut seen).is_empty()
-                };
-                member.run.read(is_of_use)
-            })
-            .collect();
-        kept.reverse();
-        kept.push(member);
-        *members = kept;
+        let latest = self.latest(&members);
+        let mut place = 0;
+        members.retain(|member| {
+            let is_of_use = |vm: &&VmState| latest.of(place, vm.name()).any(Aspect::is_bounded);
+            let is_kept = |state: &RunState| {
+                state.head.is_none() || self.ours(state).any(|vm| is_of_use(&vm))
+            };
+            let is_kept = member.run.read(is_kept);
+            place += 1;
+            is_kept
+        });
+        members.push(member);
     }
 
     /// Look at each run, the last first.
     pub fn each(&self, mut look: impl FnMut(&Part<'_>)) {
+        let members = self.members();
+        let latest = self.latest(&members);
         let mut seen = HashSet::new();
-        for Member { run, own } in self.members().iter().rev() {
-            run.read(|state| {
+        for (place, member) in members.iter().enumerate().rev() {
+            member.run.read(|state| {
+                let words = self.ours(state);
+                let words = words.map(|vm| (vm, latest.of(place, vm.name()).collect()));
                 look(&Part {
                     state,
                     vms: self.of_no_later(state, &mut seen),
-                    in_progress: *own && state.head.is_some() && state.duration_s.is_none(),
+                    latest: words.collect(),
+                    in_progress: member.goes_on(state),
                 });
             });
         }
+    }
+
+    fn latest(&self, members: &[Member]) -> Latest {
+        let mut latest = Latest::default();
+        for (place, member) in members.iter().enumerate() {
+            member.run.read(|state| {
+                for vm in self.ours(state) {
+                    latest.hear(place, state, vm, member.goes_on(state));
+                }
+            });
+        }
+        latest
     }
 
     /// The names of the VMs that are seen.
@@ -108,10 +140,15 @@ impl Fleet {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The VMs of a run that are not `seen` yet; they are then.
-    fn of_no_later<'a>(&self, state: &'a RunState, seen: &mut HashSet<String>) -> Vec<&'a VmState> {
+    /// The VMs of a run that the fleet has.
+    fn ours<'a>(&self, state: &'a RunState) -> impl Iterator<Item = &'a VmState> {
         let is_ours = |name: &str| self.only.as_ref().is_none_or(|only| only.contains(name));
-        let vms = state.vms.iter().filter(|vm| is_ours(vm.name()));
+        state.vms.iter().filter(move |vm| is_ours(vm.name()))
+    }
+
+    /// Of those the ones that are not `seen` yet; they are then.
+    fn of_no_later<'a>(&self, state: &'a RunState, seen: &mut HashSet<String>) -> Vec<&'a VmState> {
+        let vms = self.ours(state);
         vms.filter(|vm| seen.insert(vm.name().to_owned())).collect()
     }
 }

@@ -23,11 +23,13 @@ mod fleet;
 pub mod github;
 pub mod html;
 pub mod junit;
+mod latest;
 pub mod metrics;
 pub mod plain;
 pub mod result;
 pub mod state;
 pub mod summary;
+mod target_ends;
 mod targets;
 pub mod terminal;
 pub mod text;
@@ -37,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::event::Event;
 pub use details::Details;
 pub use fleet::{Fleet, Part};
+pub use latest::Aspect;
 use state::RunState;
 
 /// A view that grows event by event.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The gauges: what the state of the run says at the moment of asking.
+//! The gauges: what the states of the runs say at the moment of asking.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use metric_table::{Computed, Sample, Text};
@@ -13,20 +14,28 @@ use super::table::{
     VM_DURATION, VM_INFO, VM_OUTCOME, VM_UP,
 };
 use crate::event::{Judged, SeriesState, Stage, VmOutcome};
-use crate::projection::Fleet;
-use crate::projection::state::{RunState, Tally, VmState};
+use crate::projection::state::{Tally, TargetState, VmState};
+use crate::projection::target_ends::{TargetEnd, target_ends};
+use crate::projection::{Aspect, Fleet, Part};
 
 /// What [`TESTS`] says of tests without a category.
 const NO_CATEGORY: &str = "none";
+
+/// VM, benchmark, workload and connections.
+type Labels<'a> = [Cow<'a, str>; 4];
 
 impl Computed for Fleet {
     fn families(&self) -> Vec<Text> {
         let mut in_progress = false;
         let mut all: Vec<Text> = Vec::new();
+        let mut measured = Measured::default();
         self.each(|part| {
             in_progress |= part.in_progress;
-            let mut families = of_vms(part.state, &part.vms);
-            families.extend(device::of_vms(&part.vms));
+            let mut families = of_vms(part);
+            families.extend(of_targets(part, &mut measured));
+            families.extend(device::of_vms(
+                &part.latest_in(&Aspect::Device).collect::<Vec<_>>(),
+            ));
             merge(&mut all, families);
         });
         all.push(RUN_IN_PROGRESS.with([Sample {
@@ -48,36 +57,106 @@ fn merge(all: &mut Vec<Text>, more: Vec<Text>) {
     }
 }
 
-/// All but whether a run goes on, of `vms` in the run that `state` is of.
-fn of_vms(state: &RunState, vms: &[&VmState]) -> Vec<Text> {
-    let judged_ones = vms;
-    let vms = || vms.iter().copied();
-    let ends: Vec<TargetEnd<'_>> = vms().flat_map(|vm| target_ends(state, vm)).collect();
+/// What is said of VMs.
+fn of_vms(part: &Part<'_>) -> Vec<Text> {
     vec![
-        VM_INFO.with(vms().map(info)),
-        VM_UP.with(vms().filter_map(up)),
-        VM_OUTCOME.with(vms().filter_map(outcome)),
-        VM_DURATION.with(vms().filter_map(duration)),
-        CONSOLE_REPORTS.with(vms().flat_map(console_reports)),
-        LAST_RUN.with(ends.iter().map(|end| end.sample(end.timestamp_s))),
-        TARGET_PASSED.with(ends.iter().map(|end| end.sample(truth(end.passed)))),
-        TARGET_DURATION.with(
-            ends.iter()
-                .filter_map(|end| Some(end.sample(end.duration_s?))),
-        ),
-        TESTS.with(vms().flat_map(tests)),
-        TEST_FAILED.with(vms().flat_map(failed_tests)),
-        BENCHMARK.with(vms().flat_map(benchmarks)),
-        BENCHMARK_CHANGE.with(judged(judged_ones, |judged| {
+        VM_INFO.with(part.latest_in(&Aspect::Info).map(info)),
+        VM_UP.with(part.latest_in(&Aspect::Reach).filter_map(up)),
+        VM_OUTCOME.with(part.latest_in(&Aspect::End).filter_map(outcome)),
+        VM_DURATION.with(part.latest_in(&Aspect::End).filter_map(duration)),
+        CONSOLE_REPORTS.with(part.latest_in(&Aspect::Console).flat_map(console_reports)),
+        LAST_SCRAPE.with(part.latest_in(&Aspect::Device).filter_map(last_scrape)),
+    ]
+}
+
+/// A VM, and those of its targets that a run has the last word on.
+struct OfVm<'a> {
+    vm: &'a VmState,
+    ends: Vec<TargetEnd<'a>>,
+    targets: Vec<&'a TargetState>,
+    judged: Vec<&'a Judged>,
+}
+
+impl<'a> OfVm<'a> {
+    fn new(part: &Part<'a>, vm: &'a VmState, latest: &HashSet<&Aspect>) -> Self {
+        let has = |target: &str| {
+            latest
+                .iter()
+                .any(|aspect| matches!(aspect, Aspect::Results(of) if of == target))
+        };
+        let is_judged = |judged: &Judged| {
+            let of = &judged.quantity;
+            let key = (&*of.benchmark, &*of.workload, of.connections, &*of.unit);
+            let measures = |target: &&TargetState| {
+                let mut all = target.benchmarks.iter();
+                all.any(|benchmark| benchmark.key() == key)
+            };
+            // What no target is known to have measured goes with the VM.
+            vm.targets
+                .iter()
+                .find(measures)
+                .map_or(latest.contains(&Aspect::End), |target| {
+                    latest.contains(&Aspect::Judged(target.target.clone()))
+                })
+        };
+        let mut ends = target_ends(part.state, vm);
+        ends.retain(|end| has(end.target));
+        Self {
+            vm,
+            ends,
+            targets: vm.targets.iter().filter(|t| has(&t.target)).collect(),
+            judged: vm
+                .findings
+                .judged
+                .iter()
+                .filter(|judged| is_judged(judged))
+                .collect(),
+        }
+    }
+
+    fn of_ends(
+        &self,
+        value: impl Fn(&TargetEnd<'a>) -> Option<f64>,
+    ) -> impl Iterator<Item = Sample<'a, 2>> {
+        self.ends.iter().filter_map(move |end| {
+            Some(Sample {
+                labels: [self.vm.name().into(), end.target.into()],
+                value: value(end)?,
+            })
+        })
+    }
+}
+
+/// What is said of targets, and of what they measured that is not in `measured`.
+fn of_targets(part: &Part<'_>, measured: &mut Measured) -> Vec<Text> {
+    let vms = part.latest.iter();
+    let vms: Vec<OfVm<'_>> = vms
+        .map(|(vm, latest)| OfVm::new(part, vm, latest))
+        .collect();
+    let ends =
+        |value: fn(&TargetEnd<'_>) -> Option<f64>| vms.iter().flat_map(move |vm| vm.of_ends(value));
+    let judged: Vec<_> = vms.iter().flat_map(|vm| measured.judged(vm)).collect();
+    let findings = |value: fn(&Judged) -> f64| {
+        let findings = judged.iter();
+        findings.map(move |(labels, judged)| Sample {
+            labels: labels.clone(),
+            value: value(judged),
+        })
+    };
+    vec![
+        LAST_RUN.with(ends(|end| Some(timestamp_s(end.time)))),
+        TARGET_PASSED.with(ends(|end| Some(truth(end.passed)))),
+        TARGET_DURATION.with(ends(|end| end.duration_s)),
+        TESTS.with(vms.iter().flat_map(tests)),
+        TEST_FAILED.with(vms.iter().flat_map(failed_tests)),
+        BENCHMARK.with(vms.iter().flat_map(|vm| measured.benchmarks(vm))),
+        BENCHMARK_CHANGE.with(findings(|judged| {
             judged.change.as_ref().map_or(0.0, |change| change.ratio)
         })),
-        BENCHMARK_REGRESSION.with(judged(judged_ones, |judged| {
+        BENCHMARK_REGRESSION.with(findings(|judged| {
             truth(judged.state == SeriesState::Confirmed)
         })),
-        BENCHMARK_SUSPECT.with(judged(judged_ones, |judged| {
-            truth(judged.suspicion.is_some())
-        })),
-        LAST_SCRAPE.with(vms().filter_map(last_scrape)),
+        BENCHMARK_SUSPECT.with(findings(|judged| truth(judged.suspicion.is_some()))),
     ]
 }
 
@@ -135,79 +214,9 @@ fn console_reports(vm: &VmState) -> impl Iterator<Item = Sample<'_, 2>> {
     })
 }
 
-/// How a target ended on a VM, also where the VM did not bring it to its end.
-struct TargetEnd<'a> {
-    vm: &'a str,
-    target: &'a str,
-    passed: bool,
-    timestamp_s: f64,
-    /// Absent where the target was cut off or never begun.
-    duration_s: Option<f64>,
-}
-
-impl<'a> TargetEnd<'a> {
-    fn sample(&self, value: f64) -> Sample<'a, 2> {
-        Sample {
-            labels: [self.vm.into(), self.target.into()],
-            value,
-        }
-    }
-}
-
-/// Each target that was begun, and each planned one: a planned target with
-/// members ended as its session did.
-fn target_ends<'a>(state: &'a RunState, vm: &'a VmState) -> Vec<TargetEnd<'a>> {
-    let begun = vm.targets.iter().map(|target| {
-        let end = target.end.as_ref();
-        let end = end.map(|end| (end.outcome, end.time, end.duration_s));
-        (target.target.as_str(), end)
-    });
-    let planned = state.head.iter().flat_map(|head| &head.targets);
-    let others = planned
-        .map(|planned| planned.target.as_str())
-        .filter(|name| vm.target(name).is_none())
-        .map(|name| (name, session_end(vm, name)));
-    begun
-        .chain(others)
-        .filter_map(|(name, end)| target_end(vm, name, end))
-        .collect()
-}
-
-type End = (protocol::Outcome, Timestamp, f64);
-
-fn session_end(vm: &VmState, planned: &str) -> Option<End> {
-    let session = vm.sessions.get(planned)?;
-    let (outcome, time) = session.end?;
-    let duration = time.duration_since(session.started);
-    Some((outcome, time, duration.as_secs_f64()))
-}
-
-/// `None` where the target may still come to its end, and where it was not
-/// given the chance to: a cancelled run says nothing of it.
-fn target_end<'a>(vm: &'a VmState, name: &'a str, end: Option<End>) -> Option<TargetEnd<'a>> {
-    let (passed, time, duration_s) = match end {
-        Some((outcome, time, duration_s)) => {
-            (outcome != protocol::Outcome::Failed, time, Some(duration_s))
-        }
-        None => {
-            let end = vm.end()?;
-            if end.outcome == VmOutcome::Cancelled {
-                return None;
-            }
-            (false, end.time, None)
-        }
-    };
-    Some(TargetEnd {
-        vm: vm.name(),
-        target: name,
-        passed,
-        timestamp_s: timestamp_s(time),
-        duration_s,
-    })
-}
-
-fn tests(vm: &VmState) -> impl Iterator<Item = Sample<'_, 4>> {
-    vm.targets.iter().flat_map(move |target| {
+fn tests<'a>(of: &OfVm<'a>) -> impl Iterator<Item = Sample<'a, 4>> {
+    let vm = of.vm;
+    of.targets.iter().flat_map(move |target| {
         // A category that is called what stands for none must not give the
         // same series twice, which would void the scrape.
         let mut by_label: BTreeMap<&str, Vec<Tally>> = BTreeMap::new();
@@ -235,8 +244,9 @@ fn tests(vm: &VmState) -> impl Iterator<Item = Sample<'_, 4>> {
     })
 }
 
-fn failed_tests(vm: &VmState) -> impl Iterator<Item = Sample<'_, 3>> {
-    let failed = vm.targets.iter().flat_map(|target| &target.failed);
+fn failed_tests<'a>(of: &OfVm<'a>) -> impl Iterator<Item = Sample<'a, 3>> {
+    let vm = of.vm;
+    let failed = of.targets.iter().flat_map(|target| &target.failed);
     // As above: a test that reports twice is one series.
     let distinct: BTreeSet<_> = failed.map(|test| (&test.target, &test.id)).collect();
     distinct.into_iter().map(|(target, test)| Sample {
@@ -256,52 +266,48 @@ fn timestamp_s(time: Timestamp) -> f64 {
     time.as_microsecond() as f64 / 1e6
 }
 
-fn benchmarks(vm: &VmState) -> impl Iterator<Item = Sample<'_, 5>> {
-    // As above: two targets that measure the same are one series, the last.
-    let measured = vm.targets.iter().flat_map(|target| &target.benchmarks);
-    let distinct: BTreeMap<_, f64> = measured.map(|b| (b.key(), b.median)).collect();
-    distinct
-        .into_iter()
-        .map(|((name, workload, connections, unit), value)| Sample {
-            labels: [
-                vm.name().into(),
-                name.into(),
-                workload.into(),
-                connections.to_string().into(),
-                unit.into(),
-            ],
-            value,
-        })
+/// The series of benchmarks that were shown. Two targets that measure the same,
+/// and the same in another unit, are one series; twice it would void the scrape.
+#[derive(Default)]
+struct Measured {
+    benchmarks: HashSet<[String; 5]>,
+    judged: HashSet<[String; 4]>,
 }
 
-/// The `value` of each series that was judged.
-fn judged<'a>(vms: &[&'a VmState], value: impl Fn(&Judged) -> f64) -> Vec<Sample<'a, 4>> {
-    let mut samples = Vec::new();
-    for vm in vms {
-        // As above: the same in another unit is no series of its own here.
-        let distinct: BTreeMap<_, f64> = vm
-            .findings
-            .judged
+impl Measured {
+    fn benchmarks<'a>(&mut self, of: &OfVm<'a>) -> Vec<Sample<'a, 5>> {
+        let vm = of.vm.name();
+        // Of a run, the last that was measured.
+        let measured = of
+            .targets
             .iter()
-            .map(|judged| {
-                let of = &judged.quantity;
-                let key = (&of.benchmark, &of.workload, of.connections);
-                (key, value(judged))
+            .rev()
+            .flat_map(|t| t.benchmarks.iter().rev());
+        let samples = measured.filter_map(|benchmark| {
+            let (name, workload, connections, unit) = benchmark.key();
+            let labels = [vm, name, workload, &connections.to_string(), unit].map(str::to_owned);
+            self.benchmarks.insert(labels.clone()).then(|| Sample {
+                labels: labels.map(Into::into),
+                value: benchmark.median,
             })
-            .collect();
-        samples.extend(
-            distinct
-                .into_iter()
-                .map(|((benchmark, workload, connections), value)| Sample {
-                    labels: [
-                        vm.name().into(),
-                        benchmark.into(),
-                        workload.into(),
-                        connections.to_string().into(),
-                    ],
-                    value,
-                }),
-        );
+        });
+        let mut samples: Vec<_> = samples.collect();
+        samples.sort_by(|a, b| a.labels.cmp(&b.labels));
+        samples
     }
-    samples
+
+    fn judged<'a>(&mut self, of: &OfVm<'a>) -> Vec<(Labels<'a>, &'a Judged)> {
+        let vm = of.vm.name();
+        let findings = of.judged.iter().rev().filter_map(|judged| {
+            let quantity = &judged.quantity;
+            let connections = quantity.connections.to_string();
+            let labels = [vm, &quantity.benchmark, &quantity.workload, &connections];
+            let labels = labels.map(str::to_owned);
+            let is_new = self.judged.insert(labels.clone());
+            is_new.then(|| (labels.map(Into::into), *judged))
+        });
+        let mut findings: Vec<(Labels<'a>, _)> = findings.collect();
+        findings.sort_by(|a, b| a.0.cmp(&b.0));
+        findings
+    }
 }
