@@ -46,6 +46,8 @@ enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
     #[error(transparent)]
+    NoRun(#[from] runs::NoRun),
+    #[error(transparent)]
     NoBaseline(#[from] NoBaseline),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -68,9 +70,11 @@ enum Error {
 impl Error {
     fn status(&self) -> ExitStatus {
         match self {
-            Self::NoRunsDir(_) | Self::NoBaseline(_) | Self::Listen(_) | Self::RunDir { .. } => {
-                ExitStatus::Usage
-            }
+            Self::NoRunsDir(_)
+            | Self::NoRun(_)
+            | Self::NoBaseline(_)
+            | Self::Listen(_)
+            | Self::RunDir { .. } => ExitStatus::Usage,
             _ => ExitStatus::NotDriven,
         }
     }
@@ -126,7 +130,8 @@ fn wanted(args: &Args) -> Result<Wanted, Report> {
         });
     };
     let runs_dir = args.driving.runs_dir().map_err(Error::NoRunsDir)?;
-    let past = Past::read(&runs::log_path(run, &runs_dir))?;
+    let log = runs::find(run, &runs_dir).map_err(Error::NoRun)?;
+    let past = Past::read(&log)?;
     let plan = past.plan(&inventory, &args.overrides())?;
     Ok(Wanted {
         plan,
@@ -172,7 +177,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?.with_process();
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
-    let server = Server::start(args.listen, metrics.clone()).await?;
+    let server = Server::start(&args.listening, metrics.clone()).await?;
     let (run, folder) = match &past {
         None => make_run_dir(args)?,
         Some(past) => (past.run(), past.folder()),
