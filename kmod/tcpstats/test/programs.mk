@@ -4,8 +4,10 @@
 
 WARNINGS = -Wall -Wextra -Werror -Wconversion -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wundef
-# Not all valgrinds read the newer debug data that clang writes by itself.
-OPTIMIZE = -O2 -gdwarf-4
+# Functions begin where cache lines do: else the time of one changes by a sixth
+# where another before it grows.  Not all valgrinds read the newer debug data
+# that clang writes by itself.
+OPTIMIZE = -O2 -falign-functions=64 -gdwarf-4
 COMPILE = $(CC) -std=c11 $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE)
 
 TESTS = test_admit test_filter_ioctl test_filter_match \
