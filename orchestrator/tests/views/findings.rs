@@ -25,7 +25,7 @@ fn quantity(workload: &str) -> Quantity {
     }
 }
 
-fn judged(workload: &str, state: SeriesState, ratio: Option<f64>) -> Judged {
+pub(crate) fn judged(workload: &str, state: SeriesState, ratio: Option<f64>) -> Judged {
     let level = |runs, mean| Level {
         runs,
         mean,

@@ -8,6 +8,7 @@
 
 mod events;
 mod findings;
+mod fleet;
 mod html;
 mod http;
 mod metrics;
