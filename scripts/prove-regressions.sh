@@ -7,6 +7,8 @@
 # are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib/lab.sh
+source scripts/lib/lab.sh
 
 usage() {
 	cat >&2 <<-'END'
@@ -47,14 +49,13 @@ rm -rf "$dir"
 mkdir -p "$dir"
 dir=$(realpath "$dir")
 orchestrator=$bin_dir/orchestrator
-lab=("$orchestrator" lab --name slower --dir "$dir/lab")
+name_lab slower "$dir/lab" "$bin_dir"
 
-lab_was_up=no
 # shellcheck disable=SC2317  # called by trap
 finish() {
 	local status=$?
 	trap '' INT TERM
-	[ "$lab_was_up" = no ] || "${lab[@]}" down || status=1
+	take_lab_down || status=1
 	exit "$status"
 }
 trap finish EXIT
@@ -116,8 +117,7 @@ open_changes() {
 	"$orchestrator" ack --runs-dir "$dir/runs" | grep -E '^[0-9a-f]{16}/' || true
 }
 
-"${lab[@]}" up -n "$hosts" --bin-dir "$bin_dir"
-lab_was_up=yes
+bring_lab_up "$hosts"
 
 false_alarms=0
 for number in $(seq "$runs"); do
