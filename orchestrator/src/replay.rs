@@ -17,7 +17,7 @@ use crate::tell;
 /// What to replay, and how it is to be shown.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, `latest`, its folder, or its events.ndjson
+    /// A run's name or an end of it, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Print the metrics that the run left, instead of the summary
     #[arg(long, conflicts_with = "json")]
@@ -33,10 +33,9 @@ pub struct Args {
 pub(crate) enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
-    #[error(
-        "failed to open {} ({reason}); give the name of a run in --runs-dir, its folder or its log",
-        path.display()
-    )]
+    #[error(transparent)]
+    NoRun(#[from] runs::NoRun),
+    #[error("failed to open {} ({reason})", path.display())]
     Open { path: PathBuf, reason: io::Error },
     #[error(
         "failed to read {} to its end, what stands before is shown",
@@ -106,7 +105,7 @@ pub(crate) fn read(
     fold: &mut Fold,
     state: &StateHandle,
 ) -> Result<Read, Error> {
-    let path = runs::log_path(run, &runs_dir.path()?);
+    let path = runs::find(run, &runs_dir.path()?)?;
     let end = feed(&path, fold);
     if let Err(error @ Error::Open { .. }) = end {
         return Err(error);

@@ -17,7 +17,7 @@ use crate::runs::RunsDir;
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("files").args(["junit", "html", "json"]).required(true).multiple(true))]
 pub struct Args {
-    /// A run's name, `latest`, its folder, or its events.ndjson
+    /// A run's name or an end of it, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// Write the run's end as JSON; - is standard output
     #[arg(long, value_name = "FILE")]

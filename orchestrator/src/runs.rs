@@ -48,28 +48,95 @@ impl RunsDir {
 /// What stands for the name of the newest run.
 pub const LATEST: &str = "latest";
 
-/// The event log of `run`, which is a run's name, [`LATEST`], its folder or the
-/// log itself. The file need not exist.
-#[must_use]
-pub fn log_path(run: &Path, runs_dir: &Path) -> PathBuf {
+/// Why no run is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum NoRun {
+    /// There is none at all.
+    #[error("there is no run in {} yet", dir.display())]
+    NotOne {
+        /// The folder of runs.
+        dir: PathBuf,
+    },
+    /// None is called so.
+    #[error("{} has no run {name}; `orchestrator runs` lists what there is", dir.display())]
+    Unknown {
+        /// The folder of runs.
+        dir: PathBuf,
+        /// What was asked for.
+        name: String,
+    },
+    /// Several are.
+    #[error("{name} stands for {} runs: {}", names.len(), names.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// Those it begins or ends.
+        names: Vec<String>,
+    },
+    /// A path that leads to nothing.
+    #[error("there is no {}; give the name of a run in --runs-dir, its folder or its log", path.display())]
+    NoPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder of runs can't be listed.
+    #[error("failed to list {} ({reason}); name another folder with --runs-dir", dir.display())]
+    List {
+        /// The folder of runs.
+        dir: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+}
+
+/// The event log of `run`, which is a run's name, the beginning or end of the
+/// name of one run only, [`LATEST`], a run's folder or the log itself. In a
+/// folder, the log need not exist.
+///
+/// # Errors
+/// Where no run is meant, or more than one.
+pub fn find(run: &Path, runs_dir: &Path) -> Result<PathBuf, NoRun> {
     if run.is_file() {
-        run.to_owned()
-    } else if run.is_dir() || run.components().count() != 1 {
-        run.join(event_log::FILE_NAME)
-    } else {
-        let newest = (run == Path::new(LATEST)).then(|| newest_log(runs_dir));
-        let named = || runs_dir.join(run).join(event_log::FILE_NAME);
-        newest.flatten().unwrap_or_else(named)
+        return Ok(run.to_owned());
+    }
+    if run.is_dir() {
+        return Ok(run.join(event_log::FILE_NAME));
+    }
+    match run.to_str().filter(|name| is_run(name)) {
+        Some(name) => named(name, runs_dir),
+        None => Err(NoRun::NoPath {
+            path: run.to_owned(),
+        }),
     }
 }
 
-/// Of the newest run that has one: a run of a service that waits has none yet.
-fn newest_log(runs_dir: &Path) -> Option<PathBuf> {
-    let names = names(runs_dir).ok()?;
-    let mut logs = names
-        .iter()
-        .map(|name| runs_dir.join(name).join(event_log::FILE_NAME));
-    logs.find(|log| log.is_file())
+fn named(name: &str, runs_dir: &Path) -> Result<PathBuf, NoRun> {
+    let dir = || runs_dir.to_owned();
+    let names = names(runs_dir).map_err(|reason| NoRun::List { dir: dir(), reason })?;
+    let log = |name: &str| runs_dir.join(name).join(event_log::FILE_NAME);
+    if name == LATEST {
+        // A run of a service that waits has no log yet.
+        let mut logs = names.iter().map(|name| log(name));
+        let newest = logs.find(|log| log.is_file());
+        return newest.ok_or_else(|| NoRun::NotOne { dir: dir() });
+    }
+    if names.iter().any(|known| known == name) {
+        return Ok(log(name));
+    }
+    let meant = |known: &&String| known.starts_with(name) || known.ends_with(name);
+    let meant: Vec<String> = names.iter().filter(meant).cloned().collect();
+    match &meant[..] {
+        [one] => Ok(log(one)),
+        [] if names.is_empty() => Err(NoRun::NotOne { dir: dir() }),
+        [] => Err(NoRun::Unknown {
+            dir: dir(),
+            name: name.to_owned(),
+        }),
+        _ => Err(NoRun::Ambiguous {
+            name: name.to_owned(),
+            names: meant,
+        }),
+    }
 }
 
 /// The folder of runs in which `log` is, and the run's name there; `None` for a

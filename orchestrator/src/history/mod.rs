@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 pub use acks::Ack;
 pub use fingerprint::Fingerprint;
-pub use query::{RunFilter, RunLine, VmLine};
+pub use query::{RunFilter, RunLine, VmLine, Wanted};
 pub use record::RunRecord;
 pub use series::{Point, SeriesKey};
 pub use store::Error;

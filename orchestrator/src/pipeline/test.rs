@@ -12,6 +12,7 @@ use protocol::event::{Benchmark, Level};
 use protocol::{Decoded, Decoder};
 use tokio::time::{sleep, timeout};
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::bytes::Bytes;
 
 use super::connect::Machine;
 use super::known::Known;
@@ -242,7 +243,12 @@ impl Pipeline {
                     // What failed first is what is to be told.
                     let _ = terminate(connection, &self.place.harness()).await;
                 }
-                Err(failure)
+                // A target whose link is down seems silent, too.
+                let seems_silent = matches!(failure.outcome, VmOutcome::Hung | VmOutcome::TimedOut);
+                Err(match connection.is_lost() && seems_silent {
+                    true => Failure::connection(connection.lost().await, tried),
+                    false => failure,
+                })
             }
         }
     }
@@ -265,11 +271,7 @@ impl Pipeline {
             reason = self.shared.stop.requested() => Failure::from(reason),
             words = connection.lost() => {
                 let _ = timeout(LAST_LINES, following).await;
-                return Err(Failure::lost(
-                    format!("the connection was lost: {words}"),
-                    tried,
-                    "see whether the VM is still up, and what its console says",
-                ));
+                return Err(Failure::connection(words, tried));
             }
         };
         let harness = self.place.harness();
@@ -378,7 +380,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                         &format!("{STREAM_BYTES_MAX} bytes of events"),
                     ));
                 }
-                self.event(&line).await
+                self.event(line).await
             }
             Line::Complaint(line) => {
                 self.last_complaint.clone_from(&line);
@@ -396,8 +398,8 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
         }
     }
 
-    async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let decoded = self.decoder.line(line);
+    async fn event(&mut self, line: Bytes) -> Result<(), Failure> {
+        let decoded = self.decoder.line(&line);
         for field in self.decoder.new_fields() {
             self.say(format!("the field {field} is unknown here and passed over"))
                 .await;
@@ -414,13 +416,17 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                     protocol::Body::Benchmark(benchmark) => self.measured(benchmark),
                     _ => {}
                 }
-                self.pipeline
-                    .record(Body::Harness {
-                        vm: self.pipeline.vm.name.clone(),
-                        target: self.target.to_owned(),
-                        event: *event,
-                    })
-                    .await;
+                let body = Body::Harness {
+                    vm: self.pipeline.vm.name.clone(),
+                    target: self.target.to_owned(),
+                    event: *event,
+                };
+                let recorder = &self.pipeline.shared.recorder;
+                if self.decoder.is_plain_test() {
+                    recorder.record_line(body, line).await;
+                } else {
+                    recorder.record(body).await;
+                }
             }
             Decoded::FirstOfUnknownType(name) => {
                 self.say(format!(

@@ -134,7 +134,7 @@ impl Args {
     pub(super) fn judging(&self) -> Result<Judging, NoBaseline> {
         let baseline = match self.baseline.to_str() {
             Some("auto") => None,
-            _ => Some(runs::log_path(&self.baseline, &self.driving.runs_dir()?)),
+            _ => Some(runs::find(&self.baseline, &self.driving.runs_dir()?)?),
         };
         Judging::new(baseline, self.fail_on_regression)
     }

@@ -46,6 +46,8 @@ enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
     #[error(transparent)]
+    NoRun(#[from] runs::NoRun),
+    #[error(transparent)]
     NoBaseline(#[from] NoBaseline),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -68,9 +70,11 @@ enum Error {
 impl Error {
     fn status(&self) -> ExitStatus {
         match self {
-            Self::NoRunsDir(_) | Self::NoBaseline(_) | Self::Listen(_) | Self::RunDir { .. } => {
-                ExitStatus::Usage
-            }
+            Self::NoRunsDir(_)
+            | Self::NoRun(_)
+            | Self::NoBaseline(_)
+            | Self::Listen(_)
+            | Self::RunDir { .. } => ExitStatus::Usage,
             _ => ExitStatus::NotDriven,
         }
     }
@@ -126,7 +130,8 @@ fn wanted(args: &Args) -> Result<Wanted, Report> {
         });
     };
     let runs_dir = args.driving.runs_dir().map_err(Error::NoRunsDir)?;
-    let past = Past::read(&runs::log_path(run, &runs_dir))?;
+    let log = runs::find(run, &runs_dir).map_err(Error::NoRun)?;
+    let past = Past::read(&log)?;
     let plan = past.plan(&inventory, &args.overrides())?;
     Ok(Wanted {
         plan,

@@ -21,7 +21,6 @@ use crate::projection::{Fold, Projection};
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum Error {
     #[error("failed to open {} ({reason})", path.display())]
-    #[diagnostic(help("give the name of a run in --runs-dir, its folder or its log"))]
     Open { path: PathBuf, reason: io::Error },
     #[error("failed to read {}", path.display())]
     #[diagnostic(help(

@@ -256,14 +256,55 @@ fn processes_that_begin_at_once_make_one_database() {
 }
 
 #[test]
+fn an_end_of_its_name_is_enough_for_a_run() {
+    let folder = three_runs();
+    let whole = printed(&folder, &["show", SECOND]);
+    for short in ["bbbbbb", "20261124", "latest"] {
+        let shown = printed(&folder, &["show", short]);
+        assert_eq!(shown == whole, short != "latest", "{short}");
+    }
+    let said = orchestrator(&folder, &["show", "2026112"]);
+    let expected = format!("error: 2026112 stands for 3 runs: {THIRD}, {SECOND}, {FIRST}\n");
+    assert_eq!((said.notes, said.status), (expected, 2));
+}
+
+#[test]
+fn where_no_run_was_that_is_said() {
+    let folder = Folder::of(&[]);
+    let path = folder.path().display();
+    assert_eq!(printed(&folder, &["runs"]), format!("no run in {path}\n"));
+    for run in ["latest", "20261124"] {
+        let said = orchestrator(&folder, &["show", run]);
+        let expected = format!("error: there is no run in {path} yet\n");
+        assert_eq!((said.notes, said.status), (expected, 2));
+    }
+    let said = orchestrator(&folder, &["show", "no/folder"]);
+    assert!(
+        said.notes.starts_with("error: there is no no/folder; give"),
+        "{}",
+        said.notes
+    );
+    let said = orchestrator(&folder, &["trend", "x"]);
+    let expected = format!("error: no run in {path} has measured x, or anything else\n");
+    assert_eq!((said.notes, said.status), (expected, 2));
+}
+
+#[test]
+fn a_run_compared_with_itself_is_told() {
+    let folder = three_runs();
+    let said = orchestrator(&folder, &["compare", "latest", THIRD]);
+    let note = "note: both are the same run, which differs from itself in nothing\n";
+    assert_eq!((said.notes.as_str(), said.status), (note, 0));
+}
+
+#[test]
 fn mistakes_are_told() {
     let folder = three_runs();
     let said = orchestrator(&folder, &["show", "nobody"]);
     assert_eq!(
         said.notes,
         format!(
-            "error: failed to open {}/nobody/events.ndjson (No such file or directory (os error 2)); \
-             give the name of a run in --runs-dir, its folder or its log\n",
+            "error: {} has no run nobody; `orchestrator runs` lists what there is\n",
             folder.path().display()
         )
     );

@@ -65,7 +65,7 @@ fn a_binary_that_ignores_the_request_is_killed() {
 
 #[test]
 fn one_signal_cleans_up() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let lab = Lab::new(&["a", "b"]);
         let run = lab.start(&["--target", "hang,good"]);
         run.wait_for_harness("a");

@@ -131,7 +131,7 @@ fn what_is_no_run_is_refused() {
     let dir = runs.path();
     let absent = replay(&["nobody", "--runs-dir", text(dir)]);
     let expected = format!(
-        "error: failed to open {}/nobody/events.ndjson (No such file or directory (os error 2)); give the name of a run in --runs-dir, its folder or its log\n",
+        "error: {} has no run nobody; `orchestrator runs` lists what there is\n",
         dir.display()
     );
     assert_eq!((absent.notes, absent.status), (expected, 2));

@@ -14,6 +14,7 @@ use crate::projection::summary::{Look, table, tone_color};
 use crate::projection::text::{Tone, count, percent, printable};
 use crate::regressions::compare::{VmComparison, compare};
 use crate::runs;
+use crate::tell;
 
 /// Which runs, and how.
 #[derive(Debug, clap::Args)]
@@ -34,8 +35,12 @@ pub fn main(args: &Args) -> ExitCode {
 
 fn show(args: &Args) -> Result<(), Error> {
     let runs_dir = args.how.runs_dir.path()?;
-    let record = |run: &PathBuf| read(&runs::log_path(run, &runs_dir));
-    let vms = compare(&record(&args.before)?, &record(&args.after)?);
+    let before = runs::find(&args.before, &runs_dir)?;
+    let after = runs::find(&args.after, &runs_dir)?;
+    if before == after {
+        tell::note("note: both are the same run, which differs from itself in nothing");
+    }
+    let vms = compare(&read(&before)?, &read(&after)?);
     args.how.print(&vms, |look| render(&vms, look))
 }
 

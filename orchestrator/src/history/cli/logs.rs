@@ -26,7 +26,7 @@ const CONSOLE: &str = "console";
 /// Of which VM, and what.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, `latest`, its folder, or its events.ndjson
+    /// A run's name or an end of it, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     /// The VM's name
     vm: String,
@@ -46,7 +46,7 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn logs(args: &Args) -> Result<(), Error> {
-    let log = runs::log_path(&args.run, &args.runs_dir.path()?);
+    let log = runs::find(&args.run, &args.runs_dir.path()?)?;
     has_vm(&log, &args.vm)?;
     // The run's folder is where its log is.
     let folder = log.with_file_name("vms").join(&args.vm);

@@ -29,7 +29,7 @@ use crate::exit::ExitStatus;
 use crate::outputs::print;
 use crate::projection::summary::Look;
 use crate::projection::text::ColorChoice;
-use crate::runs::{NoRunsDir, RunsDir};
+use crate::runs::{NoRun, NoRunsDir, RunsDir};
 use crate::tell;
 
 /// Where to look, and how what is found is shown.
@@ -66,15 +66,14 @@ impl How {
 enum Error {
     #[error(transparent)]
     NoRunsDir(#[from] NoRunsDir),
+    #[error(transparent)]
+    NoRun(#[from] NoRun),
     #[error("{source}; {}", source.advice())]
     History {
         #[from]
         source: super::Error,
     },
-    #[error(
-        "failed to open {} ({reason}); give the name of a run in --runs-dir, its folder or its log",
-        path.display()
-    )]
+    #[error("failed to open {} ({reason})", path.display())]
     Open { path: PathBuf, reason: io::Error },
     #[error("{} holds no event of a run", path.display())]
     Empty { path: PathBuf },
@@ -86,8 +85,16 @@ enum Error {
         path: PathBuf,
         reason: io::Error,
     },
-    #[error("no run there has measured {benchmark} as wanted; there are {known}")]
-    NoSeries { benchmark: String, known: String },
+    #[error(
+        "no run in {} has measured {benchmark}{}",
+        runs_dir.display(),
+        if known.is_empty() { ", or anything else".to_owned() } else { format!(" as wanted; there are {known}") }
+    )]
+    NoSeries {
+        runs_dir: PathBuf,
+        benchmark: String,
+        known: String,
+    },
     #[error(
         "{change} names {}; orchestrator ack alone lists what there is",
         if *many { "more than one open change: add /RUN" } else { "no change for the worse that stands" }

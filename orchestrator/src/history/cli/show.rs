@@ -19,7 +19,7 @@ use crate::runs;
 /// Which run is shown, and how.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's name, `latest`, its folder, or its events.ndjson
+    /// A run's name or an end of it, `latest`, its folder, or its events.ndjson
     run: PathBuf,
     #[command(flatten)]
     how: How,
@@ -32,7 +32,7 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 fn show(args: &Args) -> Result<(), Error> {
-    let log = runs::log_path(&args.run, &args.how.runs_dir.path()?);
+    let log = runs::find(&args.run, &args.how.runs_dir.path()?)?;
     let record = super::read(&log)?;
     args.how
         .print(&Shown::of(&record), |look| render(&record, look))

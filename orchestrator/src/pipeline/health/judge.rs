@@ -83,7 +83,11 @@ pub(super) fn system(system: System, facts: &Facts, vm: &Vm) -> Finding {
     ] {
         if !is_so {
             let what = format!("it is {found}, while the inventory says {label:?}");
-            return Finding::warning(Check::System, what, format!("correct `{key}` there"));
+            return Finding::warning(
+                Check::System,
+                what,
+                format!("correct `{key}` in the inventory"),
+            );
         }
     }
     Finding::good(Check::System, found)
@@ -317,7 +321,7 @@ mod tests {
             assert_eq!(finding.grade, grade, "{label}: {finding:?}");
         }
         let arch = system(System::FreeBsd, &freebsd, &vm("", "arm64"));
-        assert_eq!(arch.mend, "correct `arch` there");
+        assert_eq!(arch.mend, "correct `arch` in the inventory");
         for release in ["13.5-RELEASE", "odd"] {
             let old = facts("FreeBSD", release, "amd64");
             assert_eq!(system(System::FreeBsd, &old, &vm("", "")).grade, Bad);

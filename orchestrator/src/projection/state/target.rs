@@ -65,7 +65,16 @@ impl TargetState {
         }
     }
 
-    pub(super) fn category_mut(&mut self, name: Option<&str>) -> &mut Tally {
+    pub(super) fn count(&mut self, category: Option<&str>, outcome: protocol::Outcome) {
+        let mut known = self.tests.iter_mut();
+        match known.find(|(name, _)| name.as_deref() == category) {
+            Some((_, tally)) => tally.count(outcome),
+            None => self.new_category(category).count(outcome),
+        }
+    }
+
+    /// Of a category that was not met under this name before.
+    fn new_category(&mut self, name: Option<&str>) -> &mut Tally {
         let mut key = name.map(clip);
         if self.tests.len() >= KEPT_NAMES && !self.tests.contains_key(&key) {
             key = Some(OTHER.to_owned());

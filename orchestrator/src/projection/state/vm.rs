@@ -345,9 +345,7 @@ impl VmState {
         let kept_failed: usize = self.targets.iter().map(|t| t.failed.len()).sum();
         let kept_skipped: usize = self.targets.iter().map(|t| t.skipped.len()).sum();
         let target = self.target_mut(&test.target);
-        target
-            .category_mut(test.category.as_deref())
-            .count(test.outcome);
+        target.count(test.category.as_deref(), test.outcome);
         let (list, kept) = match test.outcome {
             protocol::Outcome::Passed => return,
             protocol::Outcome::Failed => (&mut target.failed, kept_failed),

@@ -88,6 +88,7 @@ async fn trends(args: &Args, history: &History) -> Result<Vec<Trend>, Error> {
         known.sort_unstable();
         known.dedup();
         return Err(Error::NoSeries {
+            runs_dir: args.how.runs_dir.path()?,
             benchmark: args.benchmark.clone(),
             known: known.join(", "),
         });
