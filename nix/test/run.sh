@@ -171,9 +171,9 @@ test_kmod_lines() {
 		check "nix run .#kmod-test-$target" tap_passed
 	done
 	type_line "nix run .#kmod-test-bench"
-	check "nix run .#kmod-test-bench" matched 11 $'^[a-z0-9_]+(\t[0-9.]+){5}$'
+	check "nix run .#kmod-test-bench" matched 18 $'^filter_(parse|match)\t[a-z0-9_]+(\t[0-9.]+( [0-9.]+){4}){2}$'
 	type_line "OBJDIR=$scratch/objects nix run .#kmod-test-callgrind"
-	check "nix run .#kmod-test-callgrind" matched 11 $'^[a-z0-9_]+\t[0-9]+\t([0-9]+|-)$'
+	check "nix run .#kmod-test-callgrind" matched 18 $'^filter_(parse|match)\t[a-z0-9_]+\t[0-9.]+\t([0-9.]+|-)$'
 	check "callgrind's profile stays in OBJDIR" \
 		test -s "$scratch/objects/callgrind/filter_parse.callgrind"
 

@@ -1,24 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Print the instructions per call of tcpstats_filter_parse(), what it calls
-# included, for each workload of a bench_filter_parse: a line each of its name,
-# the number and the budget ("-": none), separated by tabs.  Fails where one
-# needs more than its budget.
+# Print the instructions per call of FUNCTION, what it calls included, for each
+# workload of a BENCH: a line each of the benchmark, the workload, the number and
+# the budget ("-": none), separated by tabs.  Fails where one needs more than its
+# budget.  What so many CALLS need has to be the same however often they are made.
 #
 # Leaves beside the program what all of the workloads together do, line by line
-# (filter_parse.callgrind, for kcachegrind, and filter_parse.annotated).
+# (such as filter_parse.callgrind, for kcachegrind, and filter_parse.annotated).
 set -eu
 
+[ $# -eq 3 ] || { echo "usage: $0 BENCH FUNCTION CALLS" >&2; exit 2; }
 bench=$1
-few=100
-many=300
-profile=${bench%/*}/filter_parse.callgrind
+function=$2
+calls=$3
+profile=${bench%/*}/${bench##*/bench_}.callgrind
 log=$profile.log
 
 # Run the bench with its profile in FILE: collect FILE CALLS [WORKLOAD].
 collect() {
 	valgrind --tool=callgrind --callgrind-out-file="$1" \
-		--log-file="$log" --toggle-collect=tcpstats_filter_parse \
+		--log-file="$log" --toggle-collect="$function" \
 		"$bench" -s 1 -n "$2" ${3:+"$3"} >/dev/null
 }
 
@@ -31,25 +32,31 @@ count() {
 	sed -n 's/.*Collected : *//p' "$log"
 }
 
+# Print a line: judge BENCHMARK WORKLOAD BUDGET INSTRUCTIONS, those of the calls.
+judge() {
+	awk -v OFS='\t' -v benchmark="$1" -v workload="$2" -v budget="$3" \
+		-v instructions="$4" -v calls="$calls" 'BEGIN {
+		needed = sprintf("%.1f", instructions / calls)
+		over = budget > 0 && needed + 0 > budget + 0
+		$0 = benchmark OFS workload OFS needed OFS (budget > 0 ? budget : "-")
+		print $0 (over ? OFS "over budget" : "")
+		exit over
+	}'
+}
+
 status=0
 for entry in $("$bench" -l | tr '\t' =); do
-	workload=${entry%=*}
-	budget=${entry#*=}
+	benchmark=${entry%%=*}
+	budget=${entry##*=}
+	workload=${entry#*=}
+	workload=${workload%=*}
 	# The dynamic linker's work in the first call is in both.
-	instructions_few=$(count "$workload" $few)
-	instructions_many=$(count "$workload" $many)
-	needed=$(((instructions_many - instructions_few) / (many - few)))
-	verdict=
-	if [ "$budget" -eq 0 ]; then
-		budget=-
-	elif [ "$needed" -gt "$budget" ]; then
-		verdict='	over budget'
-		status=1
-	fi
-	printf '%s\t%d\t%s%s\n' "$workload" "$needed" "$budget" "$verdict"
+	once=$(count "$workload" "$calls")
+	thrice=$(count "$workload" $((3 * calls)))
+	judge "$benchmark" "$workload" "$budget" $(((thrice - once) / 2)) || status=1
 done
 
-collect "$profile" $many
+collect "$profile" "$calls"
 callgrind_annotate --auto=yes "$profile" >"${profile%.callgrind}.annotated"
 rm -f "$log"
 exit $status

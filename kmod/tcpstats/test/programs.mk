@@ -11,11 +11,12 @@ COMPILE = $(CC) -std=c11 $(WARNINGS) $(OPTIMIZE) $(CFLAGS) $(SANITIZE)
 TESTS = test_admit test_filter_ioctl test_filter_match \
 	test_filter_parse_accept test_filter_parse_refuse \
 	test_filter_parse_sweep test_profile test_read test_read_limits
-BENCH = bench_filter_parse
+BENCHES = bench_filter_match bench_filter_parse
 CORE_SOURCES != cd $(SOURCE)/../core && echo *.c
 CORE = $(CORE_SOURCES:.c=.o)
 HELPERS = fake_table.o match_model.o support.o tap.o
-OBJECTS = $(CORE) $(HELPERS) $(TESTS:=.o) $(BENCH).o
+BENCH_HELPERS = bench.o bench_reference.o support.o tap.o
+OBJECTS = $(CORE) $(HELPERS) $(BENCH_HELPERS) $(TESTS:=.o) $(BENCHES:=.o)
 
 VPATH = $(SOURCE):$(SOURCE)/../core
 .SUFFIXES:
@@ -28,17 +29,24 @@ tests: $(TESTS)
 		echo "# $$test"; $(UNDER) ./$$test || status=1; \
 	done; exit $$status
 
-bench: $(BENCH)
-	@./$(BENCH)
+bench: $(BENCHES)
+	@$(SOURCE)/steady.sh ./bench_filter_parse
+	@$(SOURCE)/steady.sh ./bench_filter_match
 
-callgrind: $(BENCH)
-	@$(SOURCE)/callgrind.sh ./$(BENCH)
+# The calls of the matcher are those of each turn, once.
+callgrind: $(BENCHES)
+	@status=0; \
+	$(SOURCE)/callgrind.sh ./bench_filter_parse tcpstats_filter_parse 100 || \
+		status=1; \
+	$(SOURCE)/callgrind.sh ./bench_filter_match tcpstats_match 16384 || \
+		status=1; \
+	exit $$status
 
 $(TESTS): $(TESTS:=.o) $(HELPERS) $(CORE)
 	$(COMPILE) -o $@ $@.o $(HELPERS) $(CORE)
 
-$(BENCH): $(BENCH).o $(CORE)
-	$(COMPILE) -o $@ $@.o $(CORE)
+$(BENCHES): $(BENCHES:=.o) $(BENCH_HELPERS) $(CORE)
+	$(COMPILE) -o $@ $@.o $(BENCH_HELPERS) $(CORE)
 
 .c.o:
 	$(COMPILE) -MMD -MP -c -o $@ $<

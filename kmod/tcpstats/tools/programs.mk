@@ -13,7 +13,8 @@ CORE = $(CORE_SOURCES:.c=.o)
 DEVICE = args.o device.o nodes.o
 LOAD = args.o connections.o holder.o
 LIMITS = args.o connections.o device.o holder.o limits.o nodes.o tap.o
-OBJECTS = $(CORE) $(LIMITS) $(TOOLS:=.o)
+BENCH = bench.o bench_reference.o
+OBJECTS = $(CORE) $(LIMITS) $(BENCH) $(TOOLS:=.o)
 
 VPATH = $(SOURCE):$(SOURCE)/../core:$(SOURCE)/../test:$(SOURCE)/test
 .SUFFIXES:
@@ -27,8 +28,8 @@ bench_read_tcpstats: bench_read_tcpstats.o $(DEVICE) $(CORE)
 read_tcpstats bench_read_tcpstats:
 	$(COMPILE) -o $@ $@.o $(DEVICE) $(CORE)
 
-bench_filter_parse: bench_filter_parse.o $(CORE)
-	$(COMPILE) -o $@ $@.o $(CORE)
+bench_filter_parse: bench_filter_parse.o $(BENCH) $(CORE)
+	$(COMPILE) -o $@ $@.o $(BENCH) $(CORE)
 
 gen_connections: gen_connections.o $(LOAD)
 	$(COMPILE) -o $@ $@.o $(LOAD)

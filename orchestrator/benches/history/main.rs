@@ -223,6 +223,7 @@ fn harness(run: usize) -> Vec<protocol::Body> {
             unit: "ns".into(),
             better: Better::Lower,
             samples: (0..SAMPLES).map(sample).collect(),
+            reference: Vec::new(),
         })
     });
     let started = protocol::Body::TargetStarted {

@@ -101,7 +101,8 @@ pub struct SeriesChange {
 pub struct Level {
     /// How many.
     pub runs: usize,
-    /// Mean of their medians, in the quantity's unit.
+    /// Mean of their medians, in the quantity's unit: of what they would have
+    /// been had the reference taken what it usually does, where it was measured.
     pub mean: f64,
     /// Standard deviation of their medians, likewise.
     pub deviation: f64,
@@ -110,7 +111,7 @@ pub struct Level {
 /// A last run outside of what was to be expected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Suspicion {
-    /// Its median.
+    /// Its median, as those of a level.
     pub actual: f64,
     /// Mean of the runs since the last change.
     pub expected: f64,
@@ -146,7 +147,8 @@ pub struct Compared {
 pub struct Repetitions {
     /// How many.
     pub samples: usize,
-    /// Their median, in the quantity's unit.
+    /// Their median, in the quantity's unit: of the later run what it would have
+    /// been had the reference taken what it did in the other, where both have it.
     pub median: f64,
 }
 

@@ -114,8 +114,9 @@ const FILTERED: &str = "SELECT * FROM runs \
 
 type HeadColumns = (i64, String, i64, Option<f64>, String, Option<String>);
 
-type PointColumns = (String, i64, f64, String);
-const POINT_COLUMNS: &str = "runs.name, runs.started_us, points.median, points.samples";
+type PointColumns = (String, i64, f64, String, Option<String>);
+const POINT_COLUMNS: &str =
+    "runs.name, runs.started_us, points.median, points.samples, points.reference";
 
 type SeriesColumns = (String, String, String, String, i64, String, String);
 const SERIES_COLUMNS: &str = "fingerprint, vm, benchmark, workload, connections, unit, better";
@@ -267,15 +268,16 @@ impl History {
         wanted.push_to(&mut query);
         query.push(" ORDER BY points.series_id, runs.started_us, runs.name");
         let mut rows = query
-            .build_query_as::<(i64, String, i64, f64, String)>()
+            .build_query_as::<(i64, String, i64, f64, String, Option<String>)>()
             .fetch(&self.pool);
         let mut at_hand: (i64, Vec<Point>) = Default::default();
-        while let Some((id, name, started_us, median, samples)) = rows.try_next().await? {
+        while let Some((id, name, started_us, median, samples, reference)) = rows.try_next().await?
+        {
             if id != at_hand.0 {
                 let (id, points) = std::mem::replace(&mut at_hand, (id, Vec::new()));
                 look(id, points);
             }
-            let row = (name, started_us, median, samples);
+            let row = (name, started_us, median, samples, reference);
             at_hand.1.push(point(row)?);
         }
         let (id, points) = at_hand;
@@ -354,15 +356,13 @@ impl History {
     }
 }
 
-fn point((run, started_us, median, samples): PointColumns) -> Result<Point, Error> {
-    let samples = serde_json::from_str(&samples).map_err(|_| Error::Row {
-        what: format!("samples {samples:?}"),
-    })?;
+fn point((run, started_us, median, samples, reference): PointColumns) -> Result<Point, Error> {
     Ok(Point {
         run,
         time: time(started_us)?,
         median,
-        samples,
+        samples: numbers(&samples)?,
+        reference: reference.as_deref().map_or(Ok(Vec::new()), numbers)?,
     })
 }
 
@@ -385,6 +385,12 @@ fn grouped<T>(rows: impl IntoIterator<Item = (i64, T)>) -> HashMap<i64, Vec<T>> 
         groups.entry(of).or_default().push(row);
     }
     groups
+}
+
+fn numbers(samples: &str) -> Result<Vec<f64>, Error> {
+    serde_json::from_str(samples).map_err(|_| Error::Row {
+        what: format!("samples {samples:?}"),
+    })
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, Error> {

@@ -24,7 +24,7 @@ use crate::projection::state::{
 const KEPT_ATTEMPTS: usize = 1000;
 /// Tests of one VM, every attempt counted.
 const KEPT_TESTS: usize = 5000;
-/// Samples of one VM.
+/// Samples of one VM, with what the reference took.
 const KEPT_SAMPLES: usize = 100_000;
 
 /// One run.
@@ -84,9 +84,21 @@ pub struct TargetAttempt {
     /// Every test, in order, texts cut to a bounded length.
     pub tests: Vec<TestFinished>,
     /// What it measured, with every sample.
-    pub benchmarks: Vec<(BenchmarkState, Vec<f64>)>,
+    pub benchmarks: Vec<Measurement>,
     /// The device's counters when they were read first, and last.
     pub counters: BTreeMap<String, (u64, u64)>,
+}
+
+/// One measured quantity, with every sample.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    /// What was measured, and the middle of the samples.
+    pub of: BenchmarkState,
+    /// Every repetition, in order.
+    pub samples: Vec<f64>,
+    /// What the reference took beside each, nanoseconds; none where that was
+    /// not measured.
+    pub reference: Vec<f64>,
 }
 
 impl RunRecord {
@@ -212,7 +224,7 @@ impl Attempts {
                 }
             }
             protocol::Body::Benchmark(benchmark) => {
-                let number = benchmark.samples.len();
+                let number = benchmark.samples.len() + benchmark.reference.len();
                 let is_room = self.take(number, KEPT_SAMPLES, |of| &mut of.samples);
                 if let Some(attempt) = self.current(&benchmark.target).filter(|_| is_room) {
                     attempt.measured(benchmark);
@@ -275,15 +287,19 @@ impl TargetAttempt {
     }
 
     fn measured(&mut self, benchmark: &Benchmark) {
-        let Some(new) = BenchmarkState::of(benchmark) else {
+        let Some(of) = BenchmarkState::of(benchmark) else {
             return;
         };
-        let samples = benchmark.samples.clone();
+        let new = Measurement {
+            of,
+            samples: benchmark.samples.clone(),
+            reference: benchmark.reference.clone(),
+        };
         let mut known = self.benchmarks.iter_mut();
-        if let Some(old) = known.find(|(old, _)| old.is_same_series(&new)) {
-            *old = (new, samples);
+        if let Some(old) = known.find(|old| old.of.is_same_series(&new.of)) {
+            *old = new;
         } else if self.benchmarks.len() < KEPT_BENCHMARKS {
-            self.benchmarks.push((new, samples));
+            self.benchmarks.push(new);
         }
     }
 

@@ -280,9 +280,14 @@ impl Rows {
         attempt: &TargetAttempt,
     ) -> serde_json::Result<()> {
         let mut points = Vec::new();
-        for (benchmark, samples) in &attempt.benchmarks {
-            let key = SeriesKey::of(fingerprint, of.vm.name(), benchmark);
-            points.push((key, benchmark.median, serde_json::to_string(samples)?));
+        for measured in &attempt.benchmarks {
+            let key = SeriesKey::of(fingerprint, of.vm.name(), &measured.of);
+            let samples = serde_json::to_string(&measured.samples)?;
+            let reference = match &measured.reference[..] {
+                [] => None,
+                reference => Some(serde_json::to_string(reference)?),
+            };
+            points.push((key, measured.of.median, samples, reference));
         }
         let columns =
             "series (id, fingerprint, vm, benchmark, workload, connections, unit, better)";
@@ -295,15 +300,18 @@ impl Rows {
                 series_columns(row, key);
             },
         );
-        let columns = "points (series_id, run_id, target, median, samples)";
+        let columns = "points (series_id, run_id, target, median, samples, reference)";
         let conflict = " ON CONFLICT (series_id, run_id) DO UPDATE SET target = excluded.target, \
-                        median = excluded.median, samples = excluded.samples";
-        self.insert_or(columns, conflict, &points, |row, (key, median, samples)| {
+                        median = excluded.median, samples = excluded.samples, \
+                        reference = excluded.reference";
+        self.insert_or(columns, conflict, &points, |row, point| {
+            let (key, median, samples, reference) = point;
             row.push_bind(key.id())
                 .push_bind(of.run_id)
                 .push_bind(&attempt.target)
                 .push_bind(*median)
-                .push_bind(samples);
+                .push_bind(samples)
+                .push_bind(reference);
         });
         Ok(())
     }

@@ -38,6 +38,10 @@ pub struct Point {
     pub median: f64,
     /// Every repetition, in order.
     pub samples: Vec<f64>,
+    /// What the reference took beside each, nanoseconds; none where that was
+    /// not measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<f64>,
 }
 
 impl SeriesKey {

@@ -18,8 +18,13 @@ pub(super) type Pool = sqlx::Pool<Db>;
 pub(super) type Transaction = sqlx::Transaction<'static, Db>;
 
 /// Every version of the schema. One that was released is never edited.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("history", include_str!("../../migrations/0001_history.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("history", include_str!("../../migrations/0001_history.sql")),
+    (
+        "reference",
+        include_str!("../../migrations/0002_reference.sql"),
+    ),
+];
 /// How long another process' change is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 /// Connections of one process: some that read beside one that writes.

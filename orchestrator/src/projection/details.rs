@@ -234,7 +234,7 @@ impl<'a> VmDetails<'a> {
         let mut targets = self.attempts.targets.iter().rev();
         let last = targets.find(|attempt| attempt.target == target);
         let mut measured = last.into_iter().flat_map(|last| &last.benchmarks);
-        let found = measured.find(|(known, _)| known.is_same_series(benchmark));
-        found.map_or(&[], |(_, samples)| samples)
+        let found = measured.find(|known| known.of.is_same_series(benchmark));
+        found.map_or(&[], |found| &found.samples)
     }
 }

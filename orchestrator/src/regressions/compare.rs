@@ -7,12 +7,12 @@ use protocol::Outcome;
 use regression::Ratio;
 use serde::Serialize;
 
-use super::{MIN_MAGNITUDE, is_exact};
+use super::{MIN_MAGNITUDE, is_exact, reference};
 use crate::event::{Compared, Repetitions, Verdict};
-use crate::history::record::TargetAttempt;
+use crate::history::record::{Measurement, TargetAttempt};
 use crate::history::{Fingerprint, RunRecord};
 use crate::projection::findings::is_better;
-use crate::projection::state::{BenchmarkState, VmState};
+use crate::projection::state::{BenchmarkState, VmState, median};
 
 /// What differs between two runs on a VM that is part of both.
 #[derive(Debug, Serialize)]
@@ -105,7 +105,7 @@ impl<'a> Side<'a> {
         })
     }
 
-    fn benchmarks(&self) -> impl Iterator<Item = &'a (BenchmarkState, Vec<f64>)> {
+    fn benchmarks(&self) -> impl Iterator<Item = &'a Measurement> {
         self.attempts().flat_map(|target| &target.benchmarks)
     }
 
@@ -136,21 +136,32 @@ fn machines(then: &Side<'_>, now: &Side<'_>) -> Option<Machines> {
 fn benchmarks(baseline: &str, then: &Side<'_>, now: &Side<'_>) -> (Vec<Compared>, usize) {
     let mut compared = Vec::new();
     let mut too_few = 0;
-    for (after, samples) in now.benchmarks() {
+    for after in now.benchmarks() {
         let mut earlier = then.benchmarks();
-        let Some((before, base)) = earlier.find(|(before, _)| before.is_same_series(after)) else {
+        let Some(before) = earlier.find(|before| before.of.is_same_series(&after.of)) else {
             continue;
         };
-        match ratio(&after.unit, base, samples) {
-            Some(ratio) => compared.push(beside(baseline, before, after, ratio)),
+        let samples = at_one_pace(before, after);
+        match ratio(&after.of.unit, &samples) {
+            Some(ratio) => compared.push(beside(baseline, &after.of, &samples, ratio)),
             None => too_few += 1,
         }
     }
     (compared, too_few)
 }
 
-fn ratio(unit: &str, base: &[f64], samples: &[f64]) -> Option<Ratio> {
-    match (base, samples) {
+/// The samples of both; where both have the reference, what they would have been
+/// had it taken as long in the second as it did in the first.
+fn at_one_pace(before: &Measurement, after: &Measurement) -> [Vec<f64>; 2] {
+    let typical = |of: &Measurement| {
+        reference::typical(std::iter::once((&of.samples[..], &of.reference[..])))
+    };
+    let pace = typical(after).and(typical(before));
+    [before, after].map(|of| reference::adjusted(&of.samples, &of.reference, pace))
+}
+
+fn ratio(unit: &str, [base, samples]: &[Vec<f64>; 2]) -> Option<Ratio> {
+    match (&base[..], &samples[..]) {
         ([base], [sample]) if is_exact(unit) && *base > 0.0 && *sample > 0.0 => {
             let ratio = sample / base;
             Some(Ratio {
@@ -168,27 +179,22 @@ fn ratio(unit: &str, base: &[f64], samples: &[f64]) -> Option<Ratio> {
     })
 }
 
-fn beside(
-    baseline: &str,
-    before: &BenchmarkState,
-    after: &BenchmarkState,
-    ratio: Ratio,
-) -> Compared {
-    let quantity = after.quantity();
+fn beside(baseline: &str, of: &BenchmarkState, samples: &[Vec<f64>; 2], ratio: Ratio) -> Compared {
+    let quantity = of.quantity();
     let verdict = match ratio.difference(MIN_MAGNITUDE) {
         None => Verdict::Same,
         Some(difference) if is_better(&quantity, difference) => Verdict::Better,
         Some(_) => Verdict::Worse,
     };
-    let repetitions = |of: &BenchmarkState| Repetitions {
-        samples: of.samples,
-        median: of.median,
-    };
+    let [before, after] = samples.each_ref().map(|samples| Repetitions {
+        samples: samples.len(),
+        median: median(samples).unwrap_or_default(),
+    });
     Compared {
         quantity,
         baseline: baseline.to_owned(),
-        before: repetitions(before),
-        after: repetitions(after),
+        before,
+        after,
         ratio: ratio.ratio,
         interval: [ratio.low, ratio.high],
         verdict,

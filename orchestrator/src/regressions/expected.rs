@@ -15,6 +15,10 @@ use crate::projection::state::BenchmarkState;
 use crate::runs;
 use crate::tell;
 
+/// What the next run of a series is to measure, and what the reference usually
+/// takes beside it, by the series' number.
+type Known = HashMap<i64, (Expectation, Option<f64>)>;
+
 /// What the series of a run's VMs let expect. Read when first asked for: most
 /// runs measure nothing.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ pub struct Expected {
     place: Option<(PathBuf, String)>,
     vms: HashSet<String>,
     /// By the number of their series.
-    known: OnceCell<HashMap<i64, Expectation>>,
+    known: OnceCell<Known>,
 }
 
 impl Expected {
@@ -60,13 +64,15 @@ impl Expected {
             .filter(|benchmark| {
                 let key = SeriesKey::of(fingerprint, vm, benchmark);
                 let expected = known.get(&key.id());
-                expected.is_some_and(|expected| expected.suspicion(benchmark.median).is_some())
+                expected.is_some_and(|(next, reference)| {
+                    next.suspicion(benchmark.median_at(*reference)).is_some()
+                })
             })
             .map(|benchmark| format!("{} {}", benchmark.name, benchmark.workload))
             .collect()
     }
 
-    async fn read(&self) -> HashMap<i64, Expectation> {
+    async fn read(&self) -> Known {
         let Some((runs_dir, run)) = &self.place else {
             return HashMap::new();
         };
@@ -83,18 +89,14 @@ impl Expected {
     }
 }
 
-async fn read_from(
-    runs_dir: &Path,
-    run: &str,
-    vms: &HashSet<String>,
-) -> Result<HashMap<i64, Expectation>, Error> {
+async fn read_from(runs_dir: &Path, run: &str, vms: &HashSet<String>) -> Result<Known, Error> {
     let history = History::look(runs_dir).await?;
     let mut known = HashMap::new();
     let judge = |key: SeriesKey, mut points: Vec<Point>| {
         // The history may have the beginning of this run.
         points.retain(|point| point.run != run);
         let judged = JudgedSeries::of(&key, &points, &[]);
-        known.extend(judged.next.map(|next| (key.id(), next)));
+        known.extend(judged.next.map(|next| (key.id(), (next, judged.reference))));
     };
     history.each_series(Wanted::OfVms(vms), judge).await?;
     history.close().await;

@@ -4,9 +4,10 @@
 use protocol::event::Better;
 use regression::{Expectation, Judgement, MIN_REPETITIONS, Method, Standing, State, Worse};
 
-use super::is_exact;
+use super::{is_exact, reference};
 use crate::event::{Judged, Level, Quantity, SeriesChange, SeriesState, Suspicion};
 use crate::history::{Ack, Point, SeriesKey};
+use crate::projection::state::median;
 
 /// Runs that are judged, the last ones: what was before them is of no use any
 /// more, and takes its time.
@@ -19,8 +20,12 @@ const VALUE_MAX: f64 = 1e100;
 pub struct JudgedSeries<'a> {
     /// What is measured, and where.
     pub key: &'a SeriesKey,
-    /// The runs that were judged, the oldest first.
-    pub points: Vec<&'a Point>,
+    /// The runs that were judged, the oldest first: what they would have
+    /// measured had the reference taken in each what it usually does.
+    pub points: Vec<Point>,
+    /// What the reference usually takes, nanoseconds; `None` where it was not
+    /// measured.
+    pub reference: Option<f64>,
     /// Runs that had too few repetitions for a point.
     pub left_out: usize,
     /// Its changes, in its order.
@@ -75,7 +80,10 @@ impl<'a> JudgedSeries<'a> {
             .filter(|point| point.samples.len() >= repetitions && point.median.abs() <= VALUE_MAX)
             .collect();
         let left_out = points.len() - usable.len();
-        let points = usable[usable.len().saturating_sub(RUNS_MAX)..].to_vec();
+        let recent = &usable[usable.len().saturating_sub(RUNS_MAX)..];
+        let pairs = recent.iter().map(|p| (&p.samples[..], &p.reference[..]));
+        let reference = reference::typical(pairs);
+        let points: Vec<Point> = recent.iter().map(|p| adjusted(p, reference)).collect();
 
         let values: Vec<f64> = points.iter().map(|point| point.median).collect();
         // A run whose log is gone is known by its place: names begin with the time.
@@ -121,6 +129,7 @@ impl<'a> JudgedSeries<'a> {
             }),
             next: judgement.next,
             points,
+            reference,
         }
     }
 
@@ -158,7 +167,16 @@ pub fn name(key: &SeriesKey) -> String {
     format!("{:016x}", key.id())
 }
 
-fn named(points: &[&Point], judged: &regression::JudgedChange) -> NamedChange {
+fn adjusted(point: &Point, reference: Option<f64>) -> Point {
+    let samples = reference::adjusted(&point.samples, &point.reference, reference);
+    Point {
+        median: median(&samples).unwrap_or(point.median),
+        samples,
+        ..point.clone()
+    }
+}
+
+fn named(points: &[Point], judged: &regression::JudgedChange) -> NamedChange {
     let change = &judged.change;
     let level = |side: &regression::Side| Level {
         runs: side.points.len(),
@@ -214,6 +232,7 @@ mod tests {
             time: Timestamp::from_second(number as i64).unwrap(),
             median,
             samples: vec![median; repetitions],
+            reference: Vec::new(),
         }
     }
 
@@ -261,6 +280,65 @@ mod tests {
         let state = |points: &[Point]| JudgedSeries::of(&rates, points, &[]).state;
         assert_eq!(state(&faster), SeriesState::Improved);
         assert_eq!(state(&points(&[120.0, 100.0])), SeriesState::Confirmed);
+    }
+
+    /// The same run on a machine that was so many times as slow, with the
+    /// reference beside it.
+    fn on_machine(point: &Point, slow: f64) -> Point {
+        Point {
+            median: point.median * slow,
+            samples: point.samples.iter().map(|of| of * slow).collect(),
+            reference: vec![250.0 * slow; point.samples.len()],
+            ..point.clone()
+        }
+    }
+
+    #[test]
+    fn a_slow_machine_is_no_change_and_hides_none() {
+        let key = key("ns", Better::Lower);
+        // From the 15th run on all takes half as long again.
+        let disturbed = |levels: &[f64]| -> Vec<Point> {
+            let points = points(levels).into_iter().enumerate();
+            points
+                .map(|(at, point)| on_machine(&point, if at < 15 { 1.0 } else { 1.5 }))
+                .collect()
+        };
+        let quiet = disturbed(&[100.0, 100.0]);
+        let judged = JudgedSeries::of(&key, &quiet, &[]);
+        assert_eq!(
+            (judged.state, judged.reference),
+            (SeriesState::Stable, Some(250.0))
+        );
+        assert_eq!(judged.points[19].median, judged.points[9].median);
+        let mut bare = quiet.clone();
+        bare.iter_mut().for_each(|point| point.reference.clear());
+        let judged = JudgedSeries::of(&key, &bare, &[]);
+        assert_eq!(
+            (judged.state, judged.reference),
+            (SeriesState::Confirmed, None)
+        );
+
+        let stepped = disturbed(&[100.0, 120.0]);
+        let change = JudgedSeries::of(&key, &stepped, &[]).to_event(true).change;
+        let change = change.unwrap();
+        assert_eq!(change.run, "run010");
+        assert!((change.before.mean - 99.9).abs() < 1e-9, "{change:?}");
+        assert!((change.after.mean - 119.9).abs() < 1e-9, "{change:?}");
+    }
+
+    #[test]
+    fn runs_of_before_the_reference_count_as_they_are() {
+        let key = key("ns", Better::Lower);
+        let mut mixed = points(&[100.0, 100.0]);
+        for point in &mut mixed[10..] {
+            *point = on_machine(point, 1.0);
+        }
+        let judged = JudgedSeries::of(&key, &mixed, &[]);
+        assert_eq!(
+            (judged.state, judged.reference),
+            (SeriesState::Stable, Some(250.0))
+        );
+        assert_eq!(judged.points[0].median, mixed[0].median);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! - [`judge`]: one series by its points, a pure function.
 //! - [`compare`]: two runs, a pure function.
+//! - `reference`: samples freed of how slow the machine was, a pure function.
 //! - `at_end`: both at the end of a run, as events of its log.
 //! - `expected`: what a run is likely to measure, while it goes on.
 
@@ -10,6 +11,7 @@ mod at_end;
 pub mod compare;
 mod expected;
 pub mod judge;
+mod reference;
 
 pub(crate) use at_end::{Judging, NoBaseline};
 pub use expected::Expected;

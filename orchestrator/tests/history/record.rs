@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use orchestrator::event::{Body, Platform, Stage, VmOutcome};
 use orchestrator::history::{Ack, History, RunFilter, SeriesKey, Wanted};
-use protocol::event::Better;
+use protocol::event::{Benchmark, Better};
 
-use crate::events::{Story, bring_up, failed, good_run, passed, run_of_members, troubled_run};
+use crate::events::{
+    Story, TARGET, bring_up, failed, good_run, passed, run_of_members, troubled_run,
+};
 use crate::folder::Folder;
 
 const FIRST: &str = "20261123T094900000Z-aaaaaa";
@@ -134,6 +136,51 @@ async fn a_series_has_a_point_of_every_run_with_all_samples() {
     }
     let unknown = parse_series(fingerprint, "nobody", "worst_case");
     assert_eq!(history.points(&unknown).await.unwrap(), []);
+}
+
+/// A run whose benchmark has the reference beside each sample.
+fn run_beside_a_reference() -> Story {
+    let mut story = Story::of(&["a"]);
+    bring_up(&mut story, "a").target_started("a", None);
+    let measured = Benchmark {
+        target: TARGET.into(),
+        name: "parse".into(),
+        workload: "empty".into(),
+        connections: 0,
+        unit: "ns".into(),
+        better: Better::Lower,
+        samples: vec![60.0, 90.0],
+        reference: vec![250.0, 375.5],
+    };
+    story.harness("a", protocol::Body::Benchmark(measured));
+    story
+}
+
+#[tokio::test]
+async fn a_database_of_before_the_reference_gets_it_from_the_logs() {
+    let folder = Folder::of(&[
+        (FIRST, &run_beside_a_reference()),
+        (SECOND, &run_of_members()),
+    ]);
+    folder.history().await.close().await;
+    let before = folder.dump().await;
+    let pool = folder.pool().await;
+    for undo in [
+        "ALTER TABLE points DROP COLUMN reference",
+        "DELETE FROM _sqlx_migrations WHERE version = 2",
+    ] {
+        sqlx::query(undo).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    let history = folder.history().await;
+    assert_eq!(folder.dump().await, before);
+    let series = history.series().await.unwrap();
+    let of_a = series.iter().find(|series| series.vm == "a").unwrap();
+    let points = history.points(of_a).await.unwrap();
+    assert_eq!(points[0].samples, [60.0, 90.0]);
+    assert_eq!(points[0].reference, [250.0, 375.5]);
+    let others = series.iter().find(|series| series.vm != "a").unwrap();
+    assert_eq!(history.points(others).await.unwrap()[0].reference, [0.0; 0]);
 }
 
 #[tokio::test]

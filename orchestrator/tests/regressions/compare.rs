@@ -51,6 +51,32 @@ fn benchmarks_that_differ_for_sure_and_tests_that_ended_differently_are_told() {
 }
 
 #[test]
+fn a_machine_that_was_slower_in_one_of_the_runs_is_no_difference() {
+    let mut runs = Runs::of(0);
+    let [first, second] = [1.0, 1.5].map(|machine| {
+        runs.machine = Some(machine);
+        runs.add(&[])
+    });
+    let shown = runs.json(&["compare", &first, &second]);
+    let benchmark = &shown[0]["benchmarks"][0];
+    assert_eq!(benchmark["verdict"], "same");
+    let median = |of: &str| benchmark[of]["median"].as_f64().unwrap();
+    assert!((55.0..65.0).contains(&median("before")), "{benchmark}");
+    assert!((55.0..65.0).contains(&median("after")), "{benchmark}");
+    let said = runs.orchestrator(&["compare", &first, &second]);
+    assert!(
+        said.out.contains("0 worse, 0 better, 6 the same"),
+        "{said:?}"
+    );
+
+    // One without the reference is compared as it is.
+    runs.machine = None;
+    let bare = runs.add(&[("freebsd150", "empty", 1.5)]);
+    let shown = runs.json(&["compare", &first, &bare]);
+    assert_eq!(shown[0]["benchmarks"][0]["verdict"], "worse");
+}
+
+#[test]
 fn a_test_that_ended_differently_is_told_with_both_ends() {
     let mut runs = Runs::of(1);
     let failing = runs.add_failing();

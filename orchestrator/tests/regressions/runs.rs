@@ -22,12 +22,17 @@ pub(crate) const WORKLOADS: [(&str, f64); 2] = [("empty", 60.0), ("worst_case", 
 /// Between runs, and between the repetitions of one.
 const NOISES: [f64; 2] = [0.02, 0.01];
 const REPETITIONS: usize = 7;
+/// What the reference takes, ns.
+const REFERENCE: f64 = 250.0;
 
 /// Runs in a folder.
 pub(crate) struct Runs {
     dir: TempDir,
     random: ChaCha8Rng,
     number: usize,
+    /// How many times as slow the machine is in the next runs, where they
+    /// measure a reference.
+    pub(crate) machine: Option<f64>,
 }
 
 /// What the program printed, and its exit status.
@@ -49,6 +54,7 @@ impl Runs {
             dir: tempfile::tempdir().unwrap(),
             random: ChaCha8Rng::seed_from_u64(6),
             number: 0,
+            machine: None,
         };
         for _ in 0..number {
             runs.add(&[]);
@@ -89,8 +95,15 @@ impl Runs {
             for (workload, level) in WORKLOADS {
                 let is_it = |of: &&(&str, &str, f64)| (of.0, of.1) == (vm, workload);
                 let factor = slower.iter().find(is_it).map_or(1.0, |of| of.2);
-                let samples = self.samples(level * factor, repetitions);
-                story.harness(vm, protocol::Body::Benchmark(benchmark(workload, samples)));
+                let slow = self.machine.unwrap_or(1.0);
+                let samples = self.samples(level * factor * slow, repetitions);
+                let benchmark = Benchmark {
+                    reference: self.machine.map_or(Vec::new(), |slow| {
+                        samples.iter().map(|_| REFERENCE * slow).collect()
+                    }),
+                    ..benchmark(workload, samples)
+                };
+                story.harness(vm, protocol::Body::Benchmark(benchmark));
             }
             story
                 .target_finished(vm, [u32::from(passes), u32::from(!passes), 0])
@@ -158,6 +171,7 @@ fn benchmark(workload: &str, samples: Vec<f64>) -> Benchmark {
         unit: "ns".into(),
         better: Better::Lower,
         samples,
+        reference: Vec::new(),
     }
 }
 

@@ -80,6 +80,29 @@ fn a_program_is_told_every_point_and_change() {
 }
 
 #[test]
+fn a_slow_machine_is_no_step_where_the_reference_was_measured() {
+    let mut runs = Runs::of(0);
+    for number in 0..20 {
+        runs.machine = Some(if number < 10 { 1.0 } else { 1.5 });
+        runs.add(&[]);
+    }
+    let shown = runs.json(&[
+        "trend",
+        "parse",
+        "--workload",
+        "empty",
+        "--vm",
+        "freebsd150",
+    ]);
+    assert_eq!(shown[0]["state"], "stable");
+    // Ten runs each: the middle is between both.
+    assert_eq!(shown[0]["reference"], 312.5);
+    let points = shown[0]["points"].as_array().unwrap();
+    assert_eq!(points[0]["reference"][0], 250.0);
+    assert_eq!(points[19]["reference"][0], 375.0);
+}
+
+#[test]
 fn what_nothing_has_measured_is_refused_with_what_there_is() {
     let runs = Runs::of(2);
     let said = runs.orchestrator(&["trend", "parses"]);

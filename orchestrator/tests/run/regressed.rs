@@ -14,6 +14,8 @@ use crate::fixture::Lab;
 struct Measured {
     lab: Lab,
     runs: PathBuf,
+    /// What the reference takes beside it, where that is measured, ns.
+    reference: Option<u32>,
 }
 
 struct Ran {
@@ -38,7 +40,11 @@ impl Measured {
     fn new() -> Self {
         let lab = Lab::new(&[]);
         let runs = lab.scratch("history");
-        Self { lab, runs }
+        Self {
+            lab,
+            runs,
+            reference: None,
+        }
     }
 
     /// One run in which the benchmark takes about `level`.
@@ -51,7 +57,10 @@ impl Measured {
     fn run_twice(&mut self, level: u32, again: u32, arguments: &[&str]) -> Ran {
         self.lab.defaults("");
         let [first, second] = [level, again].map(samples);
-        let env = format!("env = {{ SAMPLES = {first:?}, AGAIN = {second:?} }}");
+        let reference = self.reference.map_or_else(String::new, samples);
+        let env = format!(
+            "env = {{ SAMPLES = {first:?}, AGAIN = {second:?}, REFERENCE = {reference:?} }}"
+        );
         self.lab.vm("a", &env);
         let target = ["--target", "measuring"];
         let output = self
@@ -200,6 +209,24 @@ fn what_is_suspect_is_measured_again_at_once_and_that_counts() {
     let slower = measured.run(130, &[]);
     assert_eq!(retries(&slower), [(2, vec!["parse empty".to_owned()])]);
     assert!(slower.stdout.contains("Suspect\n"), "{}", slower.stdout);
+}
+
+#[test]
+fn what_a_slow_machine_measures_is_not_suspect_beside_a_reference() {
+    let mut measured = Measured::new();
+    measured.reference = Some(200);
+    let first = measured.run(100, &[]);
+    measured.earlier(&first, 100);
+    measured.reference = Some(400);
+    let beside_others = measured.run(200, &[]);
+    assert_eq!(retries(&beside_others), []);
+    assert!(
+        !beside_others.stdout.contains("Suspect"),
+        "{}",
+        beside_others.stdout
+    );
+    let slower = measured.run(260, &[]);
+    assert_eq!(retries(&slower), [(2, vec!["parse empty".to_owned()])]);
 }
 
 #[test]

@@ -380,6 +380,7 @@ impl Story {
             samples: [0.98, 1.0, 1.01, 0.99, 1.5]
                 .map(|part| part * median)
                 .into(),
+            reference: Vec::new(),
         };
         self.harness_of(ALL, vm, protocol::Body::Benchmark(measured))
     }

@@ -180,6 +180,10 @@ pub struct Benchmark {
     pub better: Better,
     /// Every repetition, in order.
     pub samples: Vec<f64>,
+    /// What one and the same work took beside each repetition, in nanoseconds:
+    /// how slow the machine was then. None where that was not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<f64>,
 }
 
 /// Which direction of a benchmark is an improvement.

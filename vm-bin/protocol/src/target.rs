@@ -115,12 +115,12 @@ impl Target {
             Self::Bench => (
                 "bench",
                 Compile,
-                "time of the filter parser's calls, 11 workloads",
+                "time of the filter parser's calls and of the matcher's, 18 workloads",
             ),
             Self::Callgrind => (
                 "callgrind",
                 Compile,
-                "instructions of the filter parser's calls, and their profile",
+                "instructions of those calls, and their profiles",
             ),
             Self::Kmod => (
                 "kmod",

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What is kept of a measured quantity, however many repetitions it had.
 
+use std::ops::RangeInclusive;
+
 use protocol::event::{Benchmark, Better};
 
 use super::clip::clip;
 use crate::event::Quantity;
+
+/// What any work takes on any machine, nanoseconds.
+const REFERENCE_NS: RangeInclusive<f64> = 1.0..=1e12;
 
 /// One measured quantity of one target on one VM.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +30,15 @@ pub struct BenchmarkState {
     pub median: f64,
     /// A quarter and three quarters of the samples are at most these.
     pub quartiles: [f64; 2],
+    /// Half of the samples are at most so many times what the reference took
+    /// beside them; `None` where that was not measured.
+    pub relative: Option<f64>,
 }
 
 impl BenchmarkState {
     /// `None` without a sample.
     pub(crate) fn of(benchmark: &Benchmark) -> Option<Self> {
-        let [lower, median, upper] = quartiles(&benchmark.samples)?;
+        let [lower, middle, upper] = quartiles(&benchmark.samples)?;
         Some(Self {
             name: clip(&benchmark.name),
             workload: clip(&benchmark.workload),
@@ -38,8 +46,10 @@ impl BenchmarkState {
             unit: clip(&benchmark.unit),
             better: benchmark.better,
             samples: benchmark.samples.len(),
-            median,
+            median: middle,
             quartiles: [lower, upper],
+            relative: relative(&benchmark.samples, &benchmark.reference)
+                .and_then(|relative| median(&relative)),
         })
     }
 
@@ -67,6 +77,15 @@ impl BenchmarkState {
         }
     }
 
+    /// The median, had the reference taken `reference` nanoseconds; as it was
+    /// where one of both is not known.
+    pub(crate) fn median_at(&self, reference: Option<f64>) -> f64 {
+        match (self.relative, reference) {
+            (Some(relative), Some(reference)) => relative * reference,
+            _ => self.median,
+        }
+    }
+
     /// Half of the distance between the quartiles, as a part of the median; 0
     /// where the median is.
     #[must_use]
@@ -78,6 +97,21 @@ impl BenchmarkState {
             (upper - lower) / 2.0 / self.median.abs()
         }
     }
+}
+
+/// Each of `samples` through what the reference took beside it; `None` where
+/// that was not measured beside each, or can't be true.
+pub(crate) fn relative(samples: &[f64], reference: &[f64]) -> Option<Vec<f64>> {
+    let is_usable = samples.len() == reference.len()
+        && !reference.is_empty()
+        && reference.iter().all(|took| REFERENCE_NS.contains(took));
+    let pairs = samples.iter().zip(reference);
+    is_usable.then(|| pairs.map(|(sample, took)| sample / took).collect())
+}
+
+/// The value that half of `samples` are at most; `None` without a sample.
+pub(crate) fn median(samples: &[f64]) -> Option<f64> {
+    Some(quartiles(samples)?[1])
 }
 
 /// The values below which a quarter, half and three quarters of `samples` are;
@@ -106,6 +140,10 @@ mod tests {
     use super::*;
 
     fn of(samples: &[f64]) -> Option<BenchmarkState> {
+        beside(samples, &[])
+    }
+
+    fn beside(samples: &[f64], reference: &[f64]) -> Option<BenchmarkState> {
         BenchmarkState::of(&Benchmark {
             target: "bench".into(),
             name: "parse".into(),
@@ -114,6 +152,7 @@ mod tests {
             unit: "ns".into(),
             better: Better::Lower,
             samples: samples.to_vec(),
+            reference: reference.to_vec(),
         })
     }
 
@@ -130,6 +169,26 @@ mod tests {
         let kept = of(&[1.0, 2.0]).unwrap();
         assert_eq!(kept.median, 1.5);
         assert_eq!(kept.quartiles, [1.25, 1.75]);
+    }
+
+    #[test]
+    fn beside_a_reference_the_median_is_relative_to_it_unless_it_can_t_be_true() {
+        let relative = |reference: &[f64]| beside(&[300.0, 500.0], reference).unwrap().relative;
+        assert_eq!(relative(&[100.0, 250.0]), Some(2.5));
+        let measured = beside(&[300.0, 500.0], &[100.0, 250.0]).unwrap();
+        assert_eq!(measured.median_at(Some(200.0)), 500.0);
+        assert_eq!(measured.median_at(None), 400.0);
+        assert_eq!(of(&[300.0, 500.0]).unwrap().median_at(Some(200.0)), 400.0);
+        for untrue in [
+            &[][..],
+            &[100.0],
+            &[100.0; 3],
+            &[100.0, 0.0],
+            &[100.0, -1.0],
+            &[100.0, 1e300],
+        ] {
+            assert_eq!(relative(untrue), None, "{untrue:?}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::event::{Body, Event, Live, Plan, PlannedTarget, PlannedVm, VmOutcome}
 use crate::exit::ExitStatus;
 
 pub use benchmark::BenchmarkState;
-pub(crate) use benchmark::quartiles;
+pub(crate) use benchmark::{median, quartiles, relative};
 pub(super) use clip::clip_to;
 pub(crate) use clip::{clip, clip_test};
 pub use counters::Counters;

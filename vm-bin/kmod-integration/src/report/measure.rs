@@ -82,6 +82,7 @@ mod tests {
             unit: unit.to_owned(),
             better: Better::Lower,
             samples: samples.to_vec(),
+            reference: Vec::new(),
         })
     }
 

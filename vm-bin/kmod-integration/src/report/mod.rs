@@ -82,6 +82,8 @@ pub(crate) struct Measured {
     pub(crate) better: Better,
     /// Every repetition, in order; at least one.
     pub(crate) samples: Vec<f64>,
+    /// What the reference took beside each, ns; none where it was not measured.
+    pub(crate) reference: Vec<f64>,
 }
 
 /// The voice of a run.
@@ -174,6 +176,7 @@ impl<W: Write> Report<W> {
             unit: measured.unit.to_owned(),
             better: measured.better,
             samples: measured.samples,
+            reference: measured.reference,
         };
         if let Some(folder) = &mut self.folder {
             folder.benchmark(&benchmark);
@@ -473,12 +476,14 @@ mod tests {
             unit: "ns",
             better: Better::Lower,
             samples: vec![1.5, 2.5],
+            reference: vec![250.0, 251.5],
         };
         report.benchmark(measured).unwrap();
         report.exporter("127.0.0.1:9814".parse().unwrap()).unwrap();
         let events = events(&out);
         assert!(matches!(&events[2], Body::Benchmark(b)
-            if b.target == "bench" && b.connections == 7 && b.samples == [1.5, 2.5]));
+            if b.target == "bench" && b.connections == 7 && b.samples == [1.5, 2.5]
+                && b.reference == [250.0, 251.5]));
         assert!(matches!(&events[3], Body::Exporter { address } if address == "127.0.0.1:9814"));
     }
 

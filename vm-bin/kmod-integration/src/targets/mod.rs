@@ -5,11 +5,11 @@ mod builds;
 mod compile_tests;
 mod dos_protection;
 mod dtrace_probes;
+mod filter_cost;
 mod kmod_lifecycle;
 mod live_all;
 mod live_integration;
 mod making;
-mod parser_cost;
 mod pkg_setup;
 mod read_bench;
 mod series;
@@ -35,8 +35,8 @@ pub(crate) fn run_of(target: Target) -> Run {
         Target::Memcheck => compile_tests::memcheck,
         Target::Asan => compile_tests::run,
         Target::Ubsan => compile_tests::run,
-        Target::Bench => parser_cost::bench,
-        Target::Callgrind => parser_cost::callgrind,
+        Target::Bench => filter_cost::bench,
+        Target::Callgrind => filter_cost::callgrind,
         Target::Kmod => builds::kmod,
         Target::BenchRead => builds::bench_read,
         Target::GenConn => builds::gen_conn,

@@ -164,6 +164,7 @@ pub(super) fn gather_with<W: Write>(
         unit: "ms",
         better: Better::Lower,
         samples: vec![stood],
+        reference: Vec::new(),
     });
     let evidence = Evidence::counts(crowd.records(Share::ALL), census.listening + census.ends);
     Ok((crowd, evidence))
@@ -386,6 +387,7 @@ fn measure<W: Write>(session: &Session<W>, crowd: &Crowd, passes: &[Pass]) -> Te
             unit: "us",
             better: Better::Lower,
             samples,
+            reference: Vec::new(),
         });
     }
     Ok(Evidence::counts(expected, actual))

@@ -67,7 +67,7 @@ fn errors(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
-const WORKLOADS: [&str; 11] = [
+const PARSE: [&str; 11] = [
     "empty",
     "single_port",
     "multi_port",
@@ -80,21 +80,46 @@ const WORKLOADS: [&str; 11] = [
     "uppercase_stress",
     "rejected",
 ];
+const MATCH: [&str; 7] = [
+    "any",
+    "one_port",
+    "port_lists",
+    "states",
+    "ipv4_prefix",
+    "ipv6_prefix",
+    "all_conditions",
+];
+
+/// How callgrind's profiles are left.
+const PROFILES: &str = "\t@cd $(OBJDIR) && touch filter_parse.callgrind filter_parse.annotated \
+                        filter_match.callgrind filter_match.annotated\n";
+
+/// Each workload of each benchmark was measured, in order, and has its test.
+fn assert_complete(ran: &Ran) {
+    let measured = benchmarks(ran);
+    let of = |name: &str| -> Vec<String> {
+        let of = measured.iter().filter(|one| one.name == name);
+        of.map(|one| one.workload.clone()).collect()
+    };
+    assert_eq!(of("filter_parse"), PARSE);
+    assert_eq!(of("filter_match"), MATCH);
+    let ids: Vec<String> = ran.tests().into_iter().map(|test| test.id).collect();
+    assert_eq!(ids, [&PARSE[..], &MATCH[..]].concat());
+}
 
 #[test]
 fn bench_gives_five_samples_of_each_workload() {
     let ran = run(&mut target("bench", &sources()));
     assert_eq!(ran.status, Some(0), "{ran:?}");
-    let measured = benchmarks(&ran);
-    let workloads: Vec<&str> = measured.iter().map(|b| b.workload.as_str()).collect();
-    assert_eq!(workloads, WORKLOADS);
-    for benchmark in &measured {
+    assert_complete(&ran);
+    for benchmark in benchmarks(&ran) {
         assert_eq!((&*benchmark.target, &*benchmark.unit), ("bench", "ns"));
         assert_eq!(benchmark.better, Better::Lower);
-        assert_eq!(benchmark.samples.len(), 5);
-        assert!(benchmark.samples.iter().all(|ns| *ns > 0.0));
+        for taken in [&benchmark.samples, &benchmark.reference] {
+            assert_eq!(taken.len(), 5);
+            assert!(taken.iter().all(|ns| *ns > 0.0), "{benchmark:?}");
+        }
     }
-    assert_eq!(ran.tests().len(), 11);
 }
 
 #[test]
@@ -104,28 +129,38 @@ fn callgrind_counts_instructions_and_keeps_the_profile() {
         .arg("--output-dir")
         .arg(output.path()));
     assert_eq!(ran.status, Some(0), "{ran:?}");
-    let measured = benchmarks(&ran);
-    let workloads: Vec<&str> = measured.iter().map(|b| b.workload.as_str()).collect();
-    assert_eq!(workloads, WORKLOADS);
-    for benchmark in &measured {
+    assert_complete(&ran);
+    for benchmark in benchmarks(&ran) {
         assert_eq!(benchmark.unit, "instructions");
-        assert_eq!(benchmark.samples.len(), 1);
+        assert_eq!((benchmark.samples.len(), benchmark.reference.len()), (1, 0));
         assert!(benchmark.samples[0] >= 10.0, "{benchmark:?}");
     }
-    let annotated = fs::read_to_string(output.path().join("filter_parse.annotated")).unwrap();
-    assert!(annotated.contains("tcpstats_filter_parse"), "{annotated}");
-    let profile = fs::read_to_string(output.path().join("filter_parse.callgrind")).unwrap();
-    assert!(profile.contains("fn="), "{profile}");
+    for (name, function) in [
+        ("filter_parse", "tcpstats_filter_parse"),
+        ("filter_match", "tcpstats_match"),
+    ] {
+        let kept = |kind| fs::read_to_string(output.path().join(format!("{name}.{kind}")));
+        let annotated = kept("annotated").unwrap();
+        assert!(annotated.contains(function), "{annotated}");
+        let profile = kept("callgrind").unwrap();
+        assert!(profile.contains("fn="), "{profile}");
+    }
 }
 
 #[test]
 fn a_workload_over_its_budget_fails_and_is_measured() {
-    let line = |name: &str| format!("\t@printf '{name}\\t10\\t29\\n'\n");
-    let mut makefile = "callgrind:\n\t@touch $(OBJDIR)/filter_parse.callgrind \
-                        $(OBJDIR)/filter_parse.annotated\n"
-        .to_owned();
-    makefile.extend(WORKLOADS[1..].iter().map(|name| line(name)));
-    makefile.push_str("\t@printf 'empty\\t30\\t29\\tover budget\\n'; exit 1\n");
+    let line = |benchmark: &str, workload: &str| {
+        format!("\t@printf '{benchmark}\\t{workload}\\t10.0\\t29.0\\n'\n")
+    };
+    let mut makefile = format!("callgrind:\n{PROFILES}");
+    makefile.extend(
+        PARSE[1..]
+            .iter()
+            .map(|workload| line("filter_parse", workload)),
+    );
+    makefile.extend(MATCH.iter().map(|workload| line("filter_match", workload)));
+    let over = "filter_parse\\tempty\\t30.0\\t29.0\\tover budget";
+    makefile.push_str(&format!("\t@printf '{over}\\n'; exit 1\n"));
     let ran = run(&mut target(
         "callgrind",
         tree(&[("test", &makefile)]).path(),
@@ -137,18 +172,26 @@ fn a_workload_over_its_budget_fails_and_is_measured() {
         .filter(|test| test.outcome == Outcome::Failed)
         .map(|test| (test.id, test.message))
         .collect();
-    let message = "more than its budget of 29 instructions".to_owned();
+    let message = "more than its budget of 29.0 instructions".to_owned();
     assert_eq!(failed, [("empty".to_owned(), Some(message))]);
-    assert_eq!(benchmarks(&ran).len(), 11);
+    assert_eq!(benchmarks(&ran).len(), 18);
 }
 
 #[test]
 fn a_workload_that_is_missing_fails_the_target() {
-    let makefile = "bench:\n\t@printf 'empty\\t2.5\\t2.6\\n'\n";
+    let makefile = "bench:\n\t@printf 'filter_parse\\tempty\\t2.5 2.6\\t250.0 251.5\\n'\n";
     let ran = run(&mut target("bench", tree(&[("test", makefile)]).path()));
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    assert_eq!(errors(&ran), ["1 of 11 workloads were measured"]);
-    assert_eq!(benchmarks(&ran)[0].samples, [2.5, 2.6]);
+    assert_eq!(
+        errors(&ran),
+        [
+            "1 of 11 workloads of filter_parse were measured",
+            "0 of 7 workloads of filter_match were measured"
+        ]
+    );
+    let measured = &benchmarks(&ran)[0];
+    assert_eq!(measured.samples, [2.5, 2.6]);
+    assert_eq!(measured.reference, [250.0, 251.5]);
 }
 
 #[test]
@@ -232,13 +275,19 @@ fn quick_tree(unit: &str) -> TempDir {
             "{goal}:\n\t@echo '# test_a'; echo 'ok 1 - one'; echo 1..1\n"
         ));
     }
-    for (goal, columns) in [("bench", "2.5\\t2.6"), ("callgrind", "20\\t-")] {
+    for (goal, columns) in [
+        ("bench", "2.5 2.6\\t250.0 251.5"),
+        ("callgrind", "20.0\\t-"),
+    ] {
         tests.push_str(&format!("{goal}:\n"));
-        for workload in WORKLOADS {
-            tests.push_str(&format!("\t@printf '{workload}\\t{columns}\\n'\n"));
+        for (benchmark, workloads) in [("filter_parse", &PARSE[..]), ("filter_match", &MATCH)] {
+            for workload in workloads {
+                let line = format!("{benchmark}\\t{workload}\\t{columns}");
+                tests.push_str(&format!("\t@printf '{line}\\n'\n"));
+            }
         }
     }
-    tests.push_str("\t@touch $(OBJDIR)/filter_parse.callgrind $(OBJDIR)/filter_parse.annotated\n");
+    tests.push_str(PROFILES);
     tests.push_str(&format!("unit:\n\t{unit}\n"));
     let tools = "bench_read_tcpstats:\n\
                  \t@printf '#!/bin/sh\\necho usage: $@ x\\nexit 2\\n' >$(OBJDIR)/$@\n\

@@ -177,7 +177,12 @@ struct Shown<'a> {
     state: SeriesState,
     suspicion: Option<Suspicion>,
     changes: Vec<ChangeShown>,
-    points: Vec<&'a Point>,
+    /// What was measured, had the reference taken in each run what it usually
+    /// does.
+    points: Vec<Point>,
+    /// That, nanoseconds; absent where it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<f64>,
     /// Runs with too few repetitions.
     left_out: usize,
 }
@@ -209,6 +214,7 @@ impl<'a> Shown<'a> {
             suspicion: judged.suspicion,
             changes: changes.collect(),
             points: judged.points,
+            reference: judged.reference,
             left_out: judged.left_out,
         }
     }
