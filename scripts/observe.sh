@@ -5,6 +5,8 @@
 # on Ctrl-C take everything down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib/lab.sh
+source scripts/lib/lab.sh
 # shellcheck source=scripts/lib/ports.sh
 source scripts/lib/ports.sh
 
@@ -50,9 +52,8 @@ done
 mkdir -p "$dir"
 dir=$(realpath "$dir")
 orchestrator=$bin_dir/orchestrator
-lab=("$orchestrator" lab --name "$name" --dir "$dir/lab")
+name_lab "$name" "$dir/lab" "$bin_dir"
 
-lab_was_up=no
 pids=()
 # shellcheck disable=SC2317  # called by trap
 finish() {
@@ -63,7 +64,7 @@ finish() {
 		kill -TERM "$pid" 2>/dev/null || true
 		wait "$pid" || true
 	done
-	[ "$lab_was_up" = no ] || "${lab[@]}" down || status=1
+	take_lab_down || status=1
 	exit "$status"
 }
 trap finish EXIT
@@ -151,8 +152,7 @@ hurry_up() {
 	sed -i -E 's/(group_wait|group_interval): .*/\1: 1s/' "$dir/prometheus/alertmanager.yml"
 }
 
-lab_was_up=yes
-"${lab[@]}" up -n "$hosts" --bin-dir "$bin_dir"
+bring_lab_up "$hosts"
 start_exporters
 write_inventory
 orchestrator_port=$(free_port 9815)

@@ -7,6 +7,8 @@
 # times are nearly so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib/lab.sh
+source scripts/lib/lab.sh
 
 usage() {
 	cat >&2 <<-'END'
@@ -55,14 +57,13 @@ rm -rf "$dir"
 mkdir -p "$dir"
 dir=$(realpath "$dir")
 orchestrator=$bin_dir/orchestrator
-lab=("$orchestrator" lab --name slower --dir "$dir/lab")
+name_lab slower "$dir/lab" "$bin_dir"
 
-lab_was_up=no
 # shellcheck disable=SC2317  # called by trap
 finish() {
 	local status=$?
 	trap '' INT TERM
-	[ "$lab_was_up" = no ] || "${lab[@]}" down || status=1
+	take_lab_down || status=1
 	exit "$status"
 }
 trap finish EXIT
@@ -149,8 +150,7 @@ open_changes() {
 	"$orchestrator" ack --runs-dir "$dir/runs" | grep -E '^[0-9a-f]{16}/' || true
 }
 
-"${lab[@]}" up -n "$hosts" --bin-dir "$bin_dir"
-lab_was_up=yes
+bring_lab_up "$hosts"
 
 false_alarms=0
 for number in $(seq "$runs"); do

@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 use orchestrator::event::VmOutcome;
 
 use crate::bed::{Host, code, done, stderr, stdout, wait_until};
-use crate::whole::Whole;
+use crate::runs::Whole;
 
 /// What is done to a host, by its place in the lab.
 mod host {

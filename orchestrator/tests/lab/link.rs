@@ -13,7 +13,7 @@ use orchestrator::event::{Body, Stage, VmOutcome};
 use protocol::Outcome;
 
 use crate::bed::{Host, code, done, stderr, stdout, wait_until};
-use crate::whole::{PROGRAMS, Whole};
+use crate::runs::{PROGRAMS, Whole};
 
 /// Where a stage is held: as soon as a run of this program fulfils a condition
 /// of sh(1).

@@ -6,6 +6,7 @@ mod bed;
 mod faults;
 mod link;
 mod observe;
+mod runs;
 mod whole;
 
 use std::fs;

@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::whole::repository;
+use crate::runs::repository;
 
 /// What has one query or more.
 pub(super) struct Panel {

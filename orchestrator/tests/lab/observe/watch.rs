@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::bed::{TestLab, built, wait_until};
+use crate::runs::{make_dist, repository};
 use crate::signal;
-use crate::whole::{make_dist, repository};
 
 /// Labels of a series, by name.
 pub(super) type Labels = BTreeMap<String, String>;
