@@ -40,7 +40,7 @@ observe: setup dist ## three embedded hosts on a schedule, Prometheus and Alertm
 	@scripts/observe.sh
 
 .PHONY: test
-test: setup lint test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo test-nix ## set everything up and pass every test
+test: setup lint deny test-c tools fuzz-short kmod-test test-rust test-tools test-grafana freebsd test-demo test-nix ## set everything up and pass every test
 
 .PHONY: build
 build: ## build every program, optimised
@@ -75,6 +75,12 @@ lint: ## formatting, clippy, shellcheck; warnings are errors
 	shellcheck $(SHELL_SCRIPTS)
 	mandoc -T lint -W warning $(wildcard kmod/tcpstats/man/* vm-bin/*/man/*)
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# Known vulnerabilities are not among it, since what is known changes without
+# this tree: `scripts/deny.sh advisories` fetches the database and looks.
+.PHONY: deny
+deny: setup ## licences and origins of all crates, as deny.toml allows them
+	@scripts/deny.sh
 
 .PHONY: fmt
 fmt: ## format all code

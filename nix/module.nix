@@ -16,16 +16,19 @@ let
 
   # systemd's own variables stay as they are; in all else `$` and `%` are text.
   flag = name: value: "--${name} ${utils.escapeSystemdExecArgs [ "${value}" ]}";
-  start = lib.concatStringsSep " " [
-    "${cfg.package}/bin/orchestrator serve"
-    (flag "inventory" cfg.inventory)
-    (flag "config" cfg.config)
-    (flag "dist" cfg.dist)
-    "--runs-dir \${STATE_DIRECTORY}/runs"
-    "--token-file \${CREDENTIALS_DIRECTORY}/token"
-    (flag "source" cfg.source)
-    (flag "listen" cfg.listen)
-  ];
+  start = lib.concatStringsSep " " (
+    [
+      "${cfg.package}/bin/orchestrator serve"
+      (flag "inventory" cfg.inventory)
+      (flag "config" cfg.config)
+      (flag "dist" cfg.dist)
+      "--runs-dir \${STATE_DIRECTORY}/runs"
+      "--token-file \${CREDENTIALS_DIRECTORY}/token"
+      (flag "source" cfg.source)
+      (flag "listen" cfg.listen)
+    ]
+    ++ map (flag "allowed-host") cfg.allowedHosts
+  );
 in
 {
   options.services.tcpstats-orchestrator = {
@@ -73,6 +76,13 @@ in
       type = types.str;
       default = "127.0.0.1:9815";
       description = "Where /metrics, the pages and /api are served.";
+    };
+
+    allowedHosts = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "lab.example" ];
+      description = "Names, besides localhost, that requests may have in their Host.";
     };
 
     dist = mkOption {

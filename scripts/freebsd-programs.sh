@@ -14,6 +14,8 @@
 # wheel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib/venv.sh
+source scripts/lib/venv.sh
 
 # One build serves both: programs ask for the oldest libraries, those of 14.0,
 # and later releases keep what these had.
@@ -41,20 +43,6 @@ check_compiler() {
 	[ "$(wc -l <<<"$versions")" -eq 1 ] ||
 		die "cargo-web, rustc-web and rust-web-src are of several versions:" \
 			"${versions//$'\n'/ }; upgrade them together with apt-get"
-}
-
-# A virtual environment with what the list pins, made anew when that changes.
-install_zigbuild() {
-	local list=scripts/cargo-zigbuild.txt
-	if cmp -s "$list" "$venv/installed.txt"; then
-		return
-	fi
-	say "installing cargo-zigbuild in $venv"
-	rm -rf "$venv"
-	python3 -m venv "$venv"
-	"$venv/bin/pip" install --quiet --disable-pip-version-check \
-		--require-hashes --no-deps --only-binary :all: --requirement "$list"
-	cp "$list" "$venv/installed.txt"
 }
 
 build_rust() {
@@ -99,7 +87,7 @@ done
 scripts/setup.sh freebsd
 check_compiler
 make --silent -C kmod/tcpstats/cross RELEASE=15 compiler
-install_zigbuild
+pinned_venv "$venv" scripts/cargo-zigbuild.txt
 
 read -ra tools <<<"$(make --silent -C kmod/tcpstats/tools list)"
 say "building for ${arches[*]}: $* ${tools[*]}"

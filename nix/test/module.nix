@@ -23,6 +23,7 @@ let
           identityFile = "/etc/tcpstats/identity";
           dist = "/usr/local/share/tcpstats/dist";
           listen = "[::1]:9816";
+          allowedHosts = [ "lab.example" ];
         };
       }
     ];
@@ -40,7 +41,7 @@ pkgs.runCommand "tcpstats-module"
     unit = "${orchestrator}/lib/systemd/system/tcpstats-orchestrator.service";
     start = builtins.elemAt ExecStart 1;
     credentials = builtins.concatStringsSep "\n" (builtins.tail LoadCredential);
-    listening = ''--source "${self}" --listen "[::1]:9816"'';
+    listening = ''--source "${self}" --listen "[::1]:9816" --allowed-host "lab.example"'';
   }
   ''
     said() { sed -n "s|^$1=||p" "$unit"; }

@@ -366,8 +366,10 @@ pub struct Platform {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VmOutcome {
-    /// Every test passed or was skipped for a named reason.
+    /// Every test passed, or was skipped for a named reason.
     Passed,
+    /// Every test was skipped: nothing was tested.
+    Skipped,
     /// The tests that failed are those that the inventory expects to.
     ExpectedFailure,
     /// Tests failed, and passed when their target was run again.
@@ -394,6 +396,7 @@ impl VmOutcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
+            Self::Skipped => "skipped",
             Self::ExpectedFailure => "expected_failure",
             Self::Flaky => "flaky",
             Self::Failed => "failed",
@@ -417,7 +420,10 @@ impl VmOutcome {
     /// Whether nothing failed that stayed so and was not expected to.
     #[must_use]
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Passed | Self::ExpectedFailure | Self::Flaky)
+        matches!(
+            self,
+            Self::Passed | Self::Skipped | Self::ExpectedFailure | Self::Flaky
+        )
     }
 }
 

@@ -18,6 +18,8 @@ pub enum ExitStatus {
     TestsFailed,
     /// Wrong use or wrong configuration; nothing was touched.
     Usage,
+    /// Every machine was driven to its end, and all tests were skipped.
+    NothingTested,
     /// At least one machine could not be driven to its end.
     NotDriven,
     /// Interrupted, after cleaning up.
@@ -32,7 +34,7 @@ impl ExitStatus {
             Self::Success => 0,
             Self::TestsFailed => 1,
             Self::Usage => 2,
-            Self::NotDriven => 3,
+            Self::NothingTested | Self::NotDriven => 3,
             Self::Regressed => 4,
             Self::Interrupted => 130,
         }
@@ -48,6 +50,7 @@ impl ExitStatus {
             Self::Regressed => "regressed",
             Self::TestsFailed => "failed",
             Self::Usage => "usage",
+            Self::NothingTested => "nothing_tested",
             Self::NotDriven => "not_driven",
             Self::Interrupted => "interrupted",
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the orchestrator serves over HTTP: `GET /metrics` and `GET /healthz`,
-//! on the one address that was asked for.
+//! on the one address that was asked for, to who asks for it or for a name of it.
+
+mod hosts;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,6 +18,29 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::projection::metrics::{CONTENT_TYPE, Metrics};
+
+pub use hosts::Hosts;
+
+/// Where to serve, and as whom.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Listening {
+    /// Where /metrics, and what else is served, is to be had; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
+    listen: SocketAddr,
+    /// A name that requests may have in their Host besides localhost and addresses
+    #[arg(long, value_name = "NAME")]
+    allowed_host: Vec<String>,
+}
+
+impl From<SocketAddr> for Listening {
+    /// There, and with no name of its own.
+    fn from(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            allowed_host: Vec::new(),
+        }
+    }
+}
 
 /// How long a stopping server waits for answers that are under way.
 const GRACE: Duration = Duration::from_secs(1);
@@ -52,27 +77,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serve `metrics` on `listen` and on nothing else. Port 0 takes a free one.
+    /// Serve `metrics` where `listening` says and nowhere else.
     ///
     /// # Errors
     /// When the address can't be had.
-    pub async fn start(listen: SocketAddr, metrics: Metrics) -> Result<Self, ListenError> {
-        Self::serve(listen, router(metrics)).await
+    pub async fn start(listening: &Listening, metrics: Metrics) -> Result<Self, ListenError> {
+        Self::serve(listening, router(metrics)).await
     }
 
-    /// Serve `routes` on `listen` and on nothing else. Port 0 takes a free one.
+    /// Serve `routes` where `listening` says and nowhere else.
     ///
     /// # Errors
     /// When the address can't be had.
-    pub async fn serve(listen: SocketAddr, routes: Router) -> Result<Self, ListenError> {
+    pub async fn serve(listening: &Listening, routes: Router) -> Result<Self, ListenError> {
         let failed = |reason| ListenError {
-            address: listen,
+            address: listening.listen,
             reason,
         };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = TcpListener::bind(listening.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
+        let routes = Hosts::new(&listening.allowed_host).guard(routes);
         let server = axum::serve(listener, routes).with_graceful_shutdown(stopped);
         let task = tokio::spawn(server.into_future());
         Ok(Self {

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 
 use miette::Diagnostic;
+use protocol::target::UnknownTarget;
+use protocol::{Category, Target};
 
 use crate::event;
 use crate::inventory::{Deploy, Inventory, Vm, check};
 
-/// Targets that take `--category`, and what they run without it.
-const CATEGORISED: [&str; 2] = ["live_integration", "live_all"];
 /// Every category.
 const ALL: &str = "all";
 
@@ -101,6 +101,13 @@ pub enum PlanError {
         /// One of them.
         first: String,
     },
+    /// A target that there is not.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "one that only the programs of the VMs know is named in the inventory, as \
+         `other_targets = [\"NAME\"]` of `[defaults]`"
+    ))]
+    UnknownTarget(#[from] UnknownTarget),
     /// A value of the environment or the command line.
     #[error("{origin} {value:?}: {reason}")]
     Value {
@@ -113,7 +120,7 @@ pub enum PlanError {
     },
     /// `--category` where nothing has categories.
     #[error("--category has no meaning for {targets}")]
-    #[diagnostic(help("it selects among the tests of {}", CATEGORISED.join(" and ")))]
+    #[diagnostic(help("it selects among the tests of {}", categorised().join(" and ")))]
     NoCategories {
         /// The targets.
         targets: String,
@@ -143,7 +150,11 @@ pub fn plan(
     let targets = overrides.targets.as_ref().unwrap_or(&inventory.targets);
     Ok(Plan {
         vms,
-        targets: plan_targets(targets, overrides.category.as_deref())?,
+        targets: plan_targets(
+            targets,
+            &inventory.other_targets,
+            overrides.category.as_deref(),
+        )?,
     })
 }
 
@@ -212,26 +223,25 @@ fn redirect(vms: &mut [Vm], to: &str) -> Result<(), PlanError> {
 
 fn plan_targets(
     targets: &[String],
+    others: &[String],
     category: Option<&str>,
 ) -> Result<Vec<event::PlannedTarget>, PlanError> {
     let category = category.map(normalise).transpose()?;
     let mut planned: Vec<event::PlannedTarget> = Vec::new();
     for target in targets {
-        check::target(target).map_err(refused("target", target))?;
+        check::known_target(target, others)?;
         if planned.iter().any(|other| other.target == *target) {
             return Err(refused("target", target)("it is named twice".into()));
         }
-        let has_categories = CATEGORISED.contains(&target.as_str());
         planned.push(event::PlannedTarget {
             target: target.clone(),
             category: match &category {
-                Some(category) if has_categories => category.clone(),
+                Some(category) if has_categories(target) => category.clone(),
                 _ => ALL.to_owned(),
             },
         });
     }
-    let none_has_categories = !targets.iter().any(|t| CATEGORISED.contains(&t.as_str()));
-    if category.is_some() && none_has_categories {
+    if category.is_some() && !targets.iter().any(|target| has_categories(target)) {
         return Err(PlanError::NoCategories {
             targets: targets.join(", "),
         });
@@ -239,25 +249,27 @@ fn plan_targets(
     Ok(planned)
 }
 
-/// `b,A` to `A,B`. Which letters there are is the test binary's to say.
+fn has_categories(target: &str) -> bool {
+    target.parse().is_ok_and(Target::has_categories)
+}
+
+/// The targets that take `--category`.
+fn categorised() -> Vec<&'static str> {
+    let all = Target::ALL
+        .into_iter()
+        .filter(|target| target.has_categories());
+    all.map(Target::name).collect()
+}
+
+/// `b,A` to `A,B`.
 fn normalise(category: &str) -> Result<String, PlanError> {
     if category.eq_ignore_ascii_case(ALL) {
         return Ok(ALL.to_owned());
     }
-    let mut letters = BTreeSet::new();
-    for letter in category.split(',') {
-        let mut chars = letter.chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) if c.is_ascii_alphabetic() => {
-                letters.insert(c.to_ascii_uppercase().to_string());
-            }
-            _ => {
-                let reason = format!("{letter:?} is no category letter");
-                return Err(refused("--category", category)(reason));
-            }
-        }
-    }
-    Ok(letters.into_iter().collect::<Vec<_>>().join(","))
+    let letters: Result<BTreeSet<Category>, _> = category.split(',').map(str::parse).collect();
+    let letters = letters.map_err(|error| refused("--category", category)(error.to_string()))?;
+    let letters: Vec<String> = letters.iter().map(ToString::to_string).collect();
+    Ok(letters.join(","))
 }
 
 #[cfg(test)]
@@ -385,11 +397,32 @@ mod tests {
         );
         assert_eq!(
             targets(&["live_all"], Some("A,,B")).unwrap_err(),
-            "--category \"A,,B\": \"\" is no category letter"
+            "--category \"A,,B\": unknown category '', there are A to I, several as A,B,D, and all"
+        );
+        assert_eq!(
+            targets(&["live_all"], Some("A,Z")).unwrap_err(),
+            "--category \"A,Z\": unknown category 'Z', there are A to I, several as A,B,D, and all"
         );
         assert_eq!(
             targets(&["unit", "unit"], None).unwrap_err(),
             "target \"unit\": it is named twice"
         );
+    }
+
+    #[test]
+    fn a_target_is_one_that_there_is_or_that_the_inventory_names() {
+        let error = targets(&["unit", "live_intgration"], None).unwrap_err();
+        let begin = "unknown target 'live_intgration', did you mean live_integration? there are: \
+                     unit, memcheck, ";
+        assert!(error.starts_with(begin), "{error}");
+
+        let mut inventory = inventory();
+        inventory.other_targets = vec!["theirs".into()];
+        let theirs = Overrides {
+            targets: Some(vec!["theirs".into()]),
+            ..Overrides::default()
+        };
+        let planned = plan(&inventory, &Selection::All, &theirs).unwrap();
+        assert_eq!(planned.targets[0].target, "theirs");
     }
 }

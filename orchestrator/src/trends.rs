@@ -31,9 +31,8 @@ pub(crate) async fn of_run(log: &Path, state: &RunState) -> Vec<Trend> {
     };
     read(runs_dir, run, state).await.unwrap_or_else(|error| {
         tell::note(format_args!(
-            "note: the page has no trends: {}; {}",
-            tell::chain(&error),
-            error.advice()
+            "note: the page has no trends: {}",
+            error.gone_on_without()
         ));
         Vec::new()
     })

@@ -120,6 +120,17 @@ export function orchestrator(): Dashboard {
         series("global:run_overdue_seconds:threshold", "overdue from here"),
       ).min(-86400),
     )
+    .withPanel(
+      lines(
+        {
+          title: "Trouble with the history",
+          description:
+            "Times that the history of runs could not be read or written, by reason. Runs are not changed by it.",
+          size: [24, 6],
+        },
+        series("orchestrator_history_failures_total", "{{reason}}"),
+      ),
+    )
     .withRow(row("SSH, stages and scrapes"))
     .withPanel(
       lines(

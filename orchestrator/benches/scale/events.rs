@@ -132,7 +132,11 @@ pub(crate) async fn follow(
             target: TARGET.to_owned(),
             event: *event,
         };
-        recorder.record(body).await;
+        if decoder.is_plain_test() {
+            recorder.record_line(body, line).await;
+        } else {
+            recorder.record(body).await;
+        }
     }
 }
 

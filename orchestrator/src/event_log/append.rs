@@ -10,14 +10,23 @@ use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio_util::bytes::Bytes;
 
-use super::End;
+use super::{End, said};
 use crate::event::{Body, Event, VERSION};
 
 /// Events that are appended in one write at most.
 const GROUP: usize = 2048;
 /// Groups that may wait for the disk before nothing more is appended.
 pub(super) const UNSYNCED_GROUPS: usize = 4;
+
+/// What waits to be appended.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) body: Body,
+    /// What it is printed from, where that is known already.
+    pub(super) line: Option<Bytes>,
+}
 
 /// Events that were appended in one write.
 #[derive(Debug)]
@@ -85,7 +94,7 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    /// Append to `file` after `end` whatever comes out of `bodies`, stamped by
+    /// Append to `file` after `end` whatever comes out of `queue`, stamped by
     /// `clock`.
     ///
     /// # Errors
@@ -93,7 +102,7 @@ impl Appender {
     pub(super) fn start(
         file: File,
         end: End,
-        mut bodies: mpsc::Receiver<Body>,
+        mut queue: mpsc::Receiver<Queued>,
         clock: impl Fn() -> Timestamp + Send + 'static,
     ) -> io::Result<Appended> {
         let (appended, groups) = sync_mpsc::sync_channel(UNSYNCED_GROUPS);
@@ -107,8 +116,8 @@ impl Appender {
         };
         let append_all = move || {
             let mut waiting = Vec::with_capacity(GROUP);
-            while bodies.blocking_recv_many(&mut waiting, GROUP) > 0 {
-                let stamped = waiting.drain(..).map(|body| (clock(), body));
+            while queue.blocking_recv_many(&mut waiting, GROUP) > 0 {
+                let stamped = waiting.drain(..).map(|queued| (clock(), queued));
                 let group = appender.append(stamped)?;
                 if appended.send(group).is_err() {
                     // Whoever syncs has failed, and says why.
@@ -129,18 +138,21 @@ impl Appender {
 
     fn append(
         &mut self,
-        bodies: impl ExactSizeIterator<Item = (Timestamp, Body)>,
+        queued: impl ExactSizeIterator<Item = (Timestamp, Queued)>,
     ) -> io::Result<Group> {
         self.lines.clear();
-        let mut events = Vec::with_capacity(bodies.len());
-        for (time, body) in bodies {
+        let mut events = Vec::with_capacity(queued.len());
+        for (time, Queued { body, line }) in queued {
             let event = Event {
                 v: VERSION,
                 seq: self.next_seq,
                 time,
                 body,
             };
-            serde_json::to_writer(&mut self.lines, &event)?;
+            match line {
+                Some(line) => said::write(&mut self.lines, &event, &line)?,
+                None => serde_json::to_writer(&mut self.lines, &event)?,
+            }
             self.lines.push(b'\n');
             self.next_seq += 1;
             events.push(event);
@@ -180,22 +192,25 @@ mod tests {
     async fn after_a_failed_sync_nothing_more_is_appended_and_what_was_not_synced_is_gone() {
         let log = tempfile::NamedTempFile::new().unwrap();
         let length = || log.as_file().metadata().unwrap().len();
-        let body = || Body::RunFinished { duration_s: 1.0 };
-        let (queue, bodies) = mpsc::channel(8);
+        let event = || Queued {
+            body: Body::RunFinished { duration_s: 1.0 },
+            line: None,
+        };
+        let (queue, events) = mpsc::channel(8);
         let end = End {
             bytes: 0,
             next_seq: 0,
         };
         let file = File::options().append(true).open(log.path()).unwrap();
-        let mut appended = Appender::start(file, end, bodies, Timestamp::now).unwrap();
+        let mut appended = Appender::start(file, end, events, Timestamp::now).unwrap();
 
-        queue.send(body()).await.unwrap();
+        queue.send(event()).await.unwrap();
         let first = appended.groups.recv().unwrap();
         appended.sync(&[first]).unwrap();
         let synced = length();
         assert_ne!(synced, 0);
 
-        queue.send(body()).await.unwrap();
+        queue.send(event()).await.unwrap();
         let second = appended.groups.recv().unwrap();
         assert_eq!(length(), 2 * synced);
         // A pipe can't be synced.
@@ -205,7 +220,7 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
         assert_eq!(length(), synced);
 
-        queue.send(body()).await.unwrap();
+        queue.send(event()).await.unwrap();
         assert!(appended.groups.recv().is_err());
         assert!(appended.finish().is_err());
         assert_eq!(length(), synced);

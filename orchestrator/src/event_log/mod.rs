@@ -4,10 +4,12 @@
 //!
 //! - [`append`]: numbers, stamps and appends.
 //! - [`mod@write`]: syncs what was appended, then feeds the projections.
+//! - [`said`]: the shorter way of what test binaries say.
 //! - [`mod@read`]: gives the events back, and says where a file can't be trusted.
 
 mod append;
 pub mod read;
+mod said;
 pub mod write;
 
 pub use read::{End, ReadError, Reader};

@@ -5,11 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use jiff::Timestamp;
-use protocol::TestEvent;
-use serde::Deserialize;
-
-use crate::event::{Body, Event, VERSION};
+use super::said;
+use crate::event::{Event, VERSION};
 
 /// The longest line that is taken for an event, bytes. A test binary's line is
 /// bounded to a quarter of it before it is ever written here.
@@ -166,44 +163,11 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// The event of a line. Nearly all are ends of tests, which are read without the
-/// buffers that a type with a tag inside costs; what that way does not take is
-/// left to the general one.
 fn event(line: &[u8]) -> serde_json::Result<Event> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Harness {
-        v: u32,
-        seq: u64,
-        #[serde(with = "protocol::event::rfc3339_micros")]
-        time: Timestamp,
-        #[serde(rename = "type")]
-        _type: Type,
-        vm: String,
-        target: String,
-        event: TestEvent,
+    match said::read(line) {
+        Some(event) => Ok(event),
+        None => serde_json::from_slice(line),
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Type {
-        Harness,
-    }
-
-    let text = str::from_utf8(line).ok();
-    let Some(said) = text.and_then(|text| serde_json::from_str::<Harness>(text).ok()) else {
-        return serde_json::from_slice(line);
-    };
-    let TestEvent(event) = said.event;
-    Ok(Event {
-        v: said.v,
-        seq: said.seq,
-        time: said.time,
-        body: Body::Harness {
-            vm: said.vm,
-            target: said.target,
-            event,
-        },
-    })
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
@@ -221,7 +185,10 @@ impl<R: BufRead> Iterator for Reader<R> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::event::Body;
 
     fn log(events: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -284,23 +251,6 @@ mod tests {
             assert_eq!(reader.by_ref().count() as u64, next_seq);
             let bytes = bytes as u64;
             assert_eq!(reader.end(), End { bytes, next_seq }, "of {length} bytes");
-        }
-    }
-
-    #[test]
-    fn what_a_test_binary_said_is_read_as_in_the_general_way() {
-        for said in [
-            r#"{"v":1,"seq":3,"time":"2026-11-23T09:49:00Z","type":"bye","outcome":"passed"}"#,
-            r#"{"v":1,"seq":3,"time":"2026-11-23T09:49:00Z","type":"test_finished","target":"t","id":"D07","name":"p","outcome":"passed","duration_s":1}"#,
-            r#"{"v":1,"seq":3,"time":"2026-11-23T09:49:00Z","type":"weather","sky":"blue"}"#,
-        ] {
-            let line = format!(
-                r#"{{"v":1,"seq":0,"time":"2026-11-23T09:49:00Z","type":"harness","vm":"a","target":"t","event":{said}}}"#
-            );
-            let general: Event = serde_json::from_str(&line).unwrap();
-            assert_eq!(event(line.as_bytes()).unwrap(), general);
-            let more = line.replace("\"vm\"", "\"mood\":\"good\",\"vm\"");
-            assert_eq!(event(more.as_bytes()).unwrap(), general);
         }
     }
 

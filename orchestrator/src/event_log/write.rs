@@ -15,9 +15,10 @@ use std::thread;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::bytes::Bytes;
 
 use super::End;
-use super::append::{Appended, Appender, UNSYNCED_GROUPS};
+use super::append::{Appended, Appender, Queued, UNSYNCED_GROUPS};
 use crate::event::Body;
 use crate::projection::Projection;
 
@@ -43,7 +44,7 @@ pub struct WriteError {
 /// Where the parts of a run report what happens; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    queue: mpsc::Sender<Body>,
+    queue: mpsc::Sender<Queued>,
 }
 
 impl Recorder {
@@ -52,8 +53,19 @@ impl Recorder {
     /// Once the log has failed this does nothing: whoever started the writer
     /// learns of the failure and ends the run.
     pub async fn record(&self, body: Body) {
+        self.put(Queued { body, line: None }).await;
+    }
+
+    /// Likewise what a test binary said on `line`, which says what the event in
+    /// `body` says and no more: it is logged as it came.
+    pub async fn record_line(&self, body: Body, line: Bytes) {
+        let line = Some(line);
+        self.put(Queued { body, line }).await;
+    }
+
+    async fn put(&self, queued: Queued) {
         // A closed queue is the failed writer's, reported by `Writer::finish`.
-        let _ = self.queue.send(body).await;
+        let _ = self.queue.send(queued).await;
     }
 }
 
@@ -247,6 +259,33 @@ mod tests {
         let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 300);
         assert!(seen.iter().all(|(seq, on_disk)| seq < on_disk));
+    }
+
+    #[tokio::test]
+    async fn what_a_test_binary_said_is_logged_as_it_came() {
+        // Printed again, it would have more digits and another order.
+        let said = r#"{"v":1,"seq":3,"time":"2026-11-23T09:49:00Z","type":"test_finished","id":"D07","target":"t","name":"p","outcome":"passed","duration_s":1}"#;
+        let body = Body::Harness {
+            vm: "a".into(),
+            target: "t".into(),
+            event: serde_json::from_str(said).unwrap(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.ndjson");
+        let (recorder, writer) = Writer::start(&path, Vec::new(), Timestamp::now, || {
+            panic!("the log failed")
+        })
+        .unwrap();
+        recorder.record_line(body.clone(), said.into()).await;
+        recorder.record(body.clone()).await;
+        drop(recorder);
+        writer.finish().await.unwrap();
+
+        let log = std::fs::read_to_string(&path).unwrap();
+        let as_it_came: Vec<bool> = log.lines().map(|line| line.contains(said)).collect();
+        assert_eq!(as_it_came, [true, false]);
+        let read: Vec<Event> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
+        assert!(read.iter().all(|event| event.body == body));
     }
 
     #[tokio::test]

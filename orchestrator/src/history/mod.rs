@@ -3,7 +3,7 @@
 //! of them quickly.
 //!
 //! - [`record`], [`fingerprint`], [`series`]: what a log says, as plain data.
-//! - `store`: the database file, its schema, and what is wrong with it.
+//! - `store`: the database file and its schema; `trouble`: what is wrong with it.
 //! - `write`, `query`: rows from records, answers from rows.
 //! - `catch_up`: records what is new, forgets what is gone.
 //! - [`cli`]: the commands that show it.
@@ -23,16 +23,18 @@ pub mod record;
 mod rows;
 pub mod series;
 mod store;
+mod trouble;
 mod write;
 
 use std::path::{Path, PathBuf};
 
 pub use acks::Ack;
 pub use fingerprint::Fingerprint;
-pub use query::{RunFilter, RunLine, VmLine};
+pub use query::{RunFilter, RunLine, VmLine, Wanted};
 pub use record::RunRecord;
 pub use series::{Point, SeriesKey};
 pub use store::Error;
+pub use trouble::Reason;
 
 use crate::runs;
 use crate::tell;
@@ -72,9 +74,8 @@ impl History {
             match Self::up_to_date(runs_dir).await {
                 Ok(history) => return Ok(history),
                 Err(error) => tell::note(format_args!(
-                    "note: {}; {}; the logs are read instead",
-                    tell::chain(&error),
-                    error.advice()
+                    "note: {}; the logs are read instead",
+                    error.gone_on_without()
                 )),
             }
         }
@@ -131,9 +132,8 @@ pub(crate) async fn record_ended(log: &Path) {
     let recording = tokio::spawn(record_one(runs_dir.to_owned(), run.to_owned()));
     if let Ok(Err(error)) = recording.await {
         tell::note(format_args!(
-            "note: the run is not in the history yet: {}; {}",
-            tell::chain(&error),
-            error.advice()
+            "note: the run is not in the history yet: {}",
+            error.gone_on_without()
         ));
     }
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Answers from rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, QueryBuilder};
+use tokio_stream::StreamExt as _;
 
 use super::acks::Ack;
 use super::series::{Point, SeriesKey, parse_better};
+use super::store::Db;
 use super::{Error, Fingerprint, History};
 use crate::projection::state::Tally;
 
@@ -30,6 +32,43 @@ impl RunFilter {
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.vm.is_none() && self.target.is_none() && !self.failed
+    }
+}
+
+/// Which series are wanted.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// All of them.
+    All,
+    /// Those of the VMs of these names.
+    OfVms(&'a HashSet<String>),
+    /// Those of which the run of this name is a point.
+    OfRun(&'a str),
+}
+
+impl Wanted<'_> {
+    /// Go on with `query` after the name of a column of series ids.
+    fn push_to(self, query: &mut QueryBuilder<Db>) {
+        match self {
+            Self::All => {
+                query.push(" IS NOT NULL");
+            }
+            Self::OfVms(vms) => {
+                query.push(" IN (SELECT id FROM series WHERE vm IN (");
+                let mut names = query.separated(", ");
+                for vm in vms {
+                    names.push_bind(vm.clone());
+                }
+                query.push("))");
+            }
+            Self::OfRun(run) => {
+                query.push(
+                    " IN (SELECT points.series_id FROM points \
+                     JOIN runs ON runs.id = points.run_id WHERE runs.name = ",
+                );
+                query.push_bind(run.to_owned()).push(")");
+            }
+        }
     }
 }
 
@@ -74,6 +113,9 @@ const FILTERED: &str = "SELECT * FROM runs \
     ORDER BY runs.name DESC LIMIT $4";
 
 type HeadColumns = (i64, String, i64, Option<f64>, String, Option<String>);
+
+type PointColumns = (String, i64, f64, String);
+const POINT_COLUMNS: &str = "runs.name, runs.started_us, points.median, points.samples";
 
 type SeriesColumns = (String, String, String, String, i64, String, String);
 const SERIES_COLUMNS: &str = "fingerprint, vm, benchmark, workload, connections, unit, better";
@@ -157,7 +199,7 @@ impl History {
     /// through.
     async fn filtered<R>(&self, query: &str, filter: &RunFilter) -> Result<Vec<R>, Error>
     where
-        R: for<'r> sqlx::FromRow<'r, <super::store::Db as sqlx::Database>::Row> + Send + Unpin,
+        R: for<'r> sqlx::FromRow<'r, <Db as sqlx::Database>::Row> + Send + Unpin,
     {
         // Both are texts of this program.
         let query = AssertSqlSafe(query.replace("{}", FILTERED));
@@ -191,26 +233,63 @@ impl History {
     /// # Errors
     /// When the database does not answer.
     pub async fn points(&self, series: &SeriesKey) -> Result<Vec<Point>, Error> {
-        let rows: Vec<(String, i64, f64, String)> = sqlx::query_as(
-            "SELECT runs.name, runs.started_us, points.median, points.samples \
-             FROM points JOIN runs ON runs.id = points.run_id \
-             WHERE points.series_id = $1 ORDER BY runs.started_us, runs.name",
-        )
-        .bind(series.id())
-        .fetch_all(&self.pool)
-        .await?;
-        let points = rows.into_iter().map(|(run, started_us, median, samples)| {
-            let samples = serde_json::from_str(&samples).map_err(|_| Error::Row {
-                what: format!("samples {samples:?}"),
-            })?;
-            Ok(Point {
-                run,
-                time: time(started_us)?,
-                median,
-                samples,
-            })
-        });
-        points.collect()
+        let query = format!(
+            "SELECT {POINT_COLUMNS} FROM points JOIN runs ON runs.id = points.run_id \
+             WHERE points.series_id = $1 ORDER BY runs.started_us, runs.name"
+        );
+        let rows: Vec<PointColumns> = sqlx::query_as(AssertSqlSafe(query))
+            .bind(series.id())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(point).collect()
+    }
+
+    /// Let `look` see one series that is `wanted` after the other, in no order,
+    /// with its points, the oldest first: thousands of them in one go.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn each_series(
+        &self,
+        wanted: Wanted<'_>,
+        mut look: impl FnMut(SeriesKey, Vec<Point>),
+    ) -> Result<(), Error> {
+        let mut keys = self.keys(wanted).await?;
+        let mut look = |id, points| {
+            if let Some(key) = keys.remove(&id) {
+                look(key, points);
+            }
+        };
+        let mut query = QueryBuilder::new(format!(
+            "SELECT points.series_id, {POINT_COLUMNS} \
+             FROM points JOIN runs ON runs.id = points.run_id WHERE points.series_id"
+        ));
+        wanted.push_to(&mut query);
+        query.push(" ORDER BY points.series_id, runs.started_us, runs.name");
+        let mut rows = query
+            .build_query_as::<(i64, String, i64, f64, String)>()
+            .fetch(&self.pool);
+        let mut at_hand: (i64, Vec<Point>) = Default::default();
+        while let Some((id, name, started_us, median, samples)) = rows.try_next().await? {
+            if id != at_hand.0 {
+                let (id, points) = std::mem::replace(&mut at_hand, (id, Vec::new()));
+                look(id, points);
+            }
+            let row = (name, started_us, median, samples);
+            at_hand.1.push(point(row)?);
+        }
+        let (id, points) = at_hand;
+        look(id, points);
+        Ok(())
+    }
+
+    /// Those that are `wanted`, by their ids.
+    async fn keys(&self, wanted: Wanted<'_>) -> Result<HashMap<i64, SeriesKey>, Error> {
+        let mut query = QueryBuilder::new(format!("SELECT {SERIES_COLUMNS} FROM series WHERE id"));
+        wanted.push_to(&mut query);
+        let rows: Vec<SeriesColumns> = query.build_query_as().fetch_all(&self.pool).await?;
+        let keys = rows.into_iter().map(series);
+        Ok(keys.map(|key| (key.id(), key)).collect())
     }
 
     /// What stands behind the id of a fingerprint; `None` where no run has it.
@@ -273,6 +352,18 @@ impl History {
         });
         acks.collect()
     }
+}
+
+fn point((run, started_us, median, samples): PointColumns) -> Result<Point, Error> {
+    let samples = serde_json::from_str(&samples).map_err(|_| Error::Row {
+        what: format!("samples {samples:?}"),
+    })?;
+    Ok(Point {
+        run,
+        time: time(started_us)?,
+        median,
+        samples,
+    })
 }
 
 fn series(columns: SeriesColumns) -> SeriesKey {

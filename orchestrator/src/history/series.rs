@@ -53,6 +53,20 @@ impl SeriesKey {
         }
     }
 
+    /// Where it stands where series are listed: by VM, then by what is measured.
+    #[must_use]
+    pub fn place(&self) -> impl Ord + use<'_> {
+        (
+            &self.vm,
+            &self.benchmark,
+            &self.workload,
+            self.connections,
+            &self.unit,
+            better(self.better),
+            &self.fingerprint,
+        )
+    }
+
     /// Its number in the history.
     #[must_use]
     pub fn id(&self) -> i64 {

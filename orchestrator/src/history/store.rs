@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The database itself: the one place that knows which it is, its schema, and
-//! what can be wrong with its file.
+//! The database itself: the one place that knows which it is, and its schema.
 
 use std::fs;
 use std::io;
@@ -72,48 +71,10 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
-impl Error {
-    /// What to do about it.
-    #[must_use]
-    pub fn advice(&self) -> &'static str {
-        const REBUILD: &str = "make it anew: orchestrator history rebuild";
-        const LATER: &str = "it is made up for when the history is looked at the next time";
-        let reason = match self {
-            Self::Schema { .. } => {
-                return "use the version of orchestrator that wrote it, or make it anew: \
-                        orchestrator history rebuild";
-            }
-            Self::Row { .. } => return REBUILD,
-            Self::File { .. } => return "see that it can be read and written",
-            Self::Json(_) => return "",
-            Self::Open { reason, .. } | Self::Database { reason } => reason,
-        };
-        match result_code(reason) {
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => REBUILD,
-            Some(SQLITE_FULL) => "make room on its disk",
-            Some(SQLITE_READONLY | SQLITE_CANTOPEN) => "see that its folder can be written",
-            _ => LATER,
-        }
-    }
-}
-
 impl From<sqlx::Error> for Error {
     fn from(reason: sqlx::Error) -> Self {
         Self::Database { reason }
     }
-}
-
-const SQLITE_READONLY: u32 = 8;
-const SQLITE_CORRUPT: u32 = 11;
-const SQLITE_FULL: u32 = 13;
-const SQLITE_CANTOPEN: u32 = 14;
-const SQLITE_NOTADB: u32 = 26;
-
-/// SQLite's primary result code.
-fn result_code(error: &sqlx::Error) -> Option<u32> {
-    let code = error.as_database_error()?.code()?;
-    let extended: u32 = code.parse().ok()?;
-    Some(extended & 0xff)
 }
 
 /// The database at `path`, with the present schema.

@@ -4,6 +4,9 @@
 //! Each check gives the reason of its refusal as a fragment. A leading `-` is
 //! refused throughout, since the values become arguments of programs.
 
+use protocol::Target;
+use protocol::target::UnknownTarget;
+
 /// A VM's name: also a folder's name and a metric's label.
 ///
 /// # Errors
@@ -124,7 +127,19 @@ pub fn variable_value(value: &str) -> Result<(), String> {
     no_control_character("the variable's value", value)
 }
 
-/// Name of a target. Which ones there are is the test binary's to say.
+/// A target that there is, or that is one of `others`: those that only the
+/// programs of the VMs know.
+///
+/// # Errors
+/// Any other.
+pub fn known_target(target: &str, others: &[String]) -> Result<(), UnknownTarget> {
+    let is_known = target.parse::<Target>().is_ok() || others.iter().any(|other| other == target);
+    is_known
+        .then_some(())
+        .ok_or_else(|| UnknownTarget::beside(target, others))
+}
+
+/// Name of a target, whichever there are.
 ///
 /// # Errors
 /// What no target is called.
@@ -132,15 +147,15 @@ pub fn target(target: &str) -> Result<(), String> {
     made_of("the target", target, "_")
 }
 
-/// A test as `TARGET/ID`.
+/// A test as `TARGET/ID`, of a target that there is, or of `others`.
 ///
 /// # Errors
 /// What names no test.
-pub fn test(test: &str) -> Result<(), String> {
+pub fn test(test: &str, others: &[String]) -> Result<(), String> {
     let Some((name, id)) = test.split_once('/') else {
         return Err("a test looks like TARGET/ID".into());
     };
-    target(name)?;
+    known_target(name, others).map_err(|error| error.to_string())?;
     made_of("the test's id", id, "._-:")
 }
 

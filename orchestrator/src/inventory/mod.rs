@@ -2,6 +2,7 @@
 //! Which test machines there are, and how each is reached and used.
 //!
 //! - [`find`]: where the inventory comes from.
+//! - `raw`: the keys of its file.
 //! - [`mod@parse`]: TOML to plain data, every mistake shown with its line.
 //! - [`check`]: what names, hosts and paths may look like.
 //!
@@ -18,6 +19,7 @@ use crate::event::Stage;
 pub mod check;
 pub mod find;
 pub mod parse;
+mod raw;
 
 pub use find::{FindError, load};
 pub use parse::{Mistake, parse};
@@ -29,6 +31,9 @@ const MINUTE_S: u64 = 60;
 pub struct Inventory {
     /// Targets of the test binary.
     pub targets: Vec<String>,
+    /// Targets that only the programs of the machines know, of another version or
+    /// somebody's own: they may be asked for, too.
+    pub other_targets: Vec<String>,
     /// The machines, in the file's order.
     pub vms: Vec<Vm>,
 }

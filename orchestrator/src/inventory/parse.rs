@@ -2,18 +2,15 @@
 //! TOML to [`Inventory`]. Every mistake is shown with its file, line and column.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource};
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{Console, Deploy, HostKeys, Inventory, Limits, Vm, check};
+use super::raw::{RawInventory, RawVm, Settings};
+use super::{Console, Inventory, Limits, Vm, check};
 use crate::event::Stage;
 
 /// Used where neither `[defaults]` nor the VM says so.
@@ -34,83 +31,20 @@ pub struct Mistake {
     help: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInventory {
-    #[serde(default)]
-    defaults: Settings,
-    #[serde(default, deserialize_with = "vms")]
-    vm: Vec<Spanned<RawVm>>,
-}
-
-/// The keys of `[defaults]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Settings {
-    target: Option<Spanned<String>>,
-    port: Option<Spanned<i64>>,
-    user: Option<Spanned<String>>,
-    identity: Option<Spanned<String>>,
-    jump: Option<Spanned<String>>,
-    known_hosts: Option<Spanned<String>>,
-    host_keys: Option<HostKeys>,
-    dir: Option<Spanned<String>>,
-    os: Option<String>,
-    arch: Option<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    env: BTreeMap<Spanned<String>, Spanned<String>>,
-    deploy: Option<Deploy>,
-    #[serde(default)]
-    limits: BTreeMap<Stage, Spanned<String>>,
-    idle_limit: Option<Spanned<String>>,
-    exporter: Option<Spanned<String>>,
-    scrape_interval: Option<Spanned<String>>,
-    #[serde(default)]
-    expected_failures: Vec<Spanned<String>>,
-}
-
-/// The keys of a `[[vm]]`. Its own type, since serde can't flatten
-/// [`Settings`] into it and refuse unknown keys too.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawVm {
-    name: Spanned<String>,
-    host: Spanned<String>,
-    port: Option<Spanned<i64>>,
-    user: Option<Spanned<String>>,
-    identity: Option<Spanned<String>>,
-    jump: Option<Spanned<String>>,
-    known_hosts: Option<Spanned<String>>,
-    host_keys: Option<HostKeys>,
-    dir: Option<Spanned<String>>,
-    os: Option<String>,
-    arch: Option<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    env: BTreeMap<Spanned<String>, Spanned<String>>,
-    deploy: Option<Deploy>,
-    #[serde(default)]
-    limits: BTreeMap<Stage, Spanned<String>>,
-    idle_limit: Option<Spanned<String>>,
-    exporter: Option<Spanned<String>>,
-    scrape_interval: Option<Spanned<String>>,
-    #[serde(default)]
-    expected_failures: Vec<Spanned<String>>,
-    console: Option<Spanned<Console>>,
-    reset: Option<Spanned<Vec<String>>>,
-}
-
 /// Read the inventory that `text` holds. `name` stands in messages; relative
 /// paths in it are relative to `base`.
 ///
 /// # Errors
 /// The first mistake, with its place.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<Inventory, Box<Mistake>> {
-    let file = Source { name, text, base };
+    let mut file = Source {
+        name,
+        text,
+        base,
+        other_targets: Vec::new(),
+    };
     let raw: RawInventory = toml::from_str(text).map_err(|error| file.syntax(&error))?;
+    file.other_targets = file.each(&raw.defaults.other_targets, check::target)?;
     let targets = match &raw.defaults.target {
         None => vec![TARGET.to_owned()],
         Some(list) => file.targets(list)?,
@@ -121,7 +55,11 @@ pub fn parse(name: &str, text: &str, base: &Path) -> Result<Inventory, Box<Mista
         .into_iter()
         .map(|vm| file.vm(vm.into_inner(), &raw.defaults))
         .collect::<Result<_, _>>()?;
-    Ok(Inventory { targets, vms })
+    Ok(Inventory {
+        targets,
+        other_targets: file.other_targets,
+        vms,
+    })
 }
 
 /// The file that is being read.
@@ -129,6 +67,8 @@ struct Source<'a> {
     name: &'a str,
     text: &'a str,
     base: &'a Path,
+    /// Those of the file itself, once they are read.
+    other_targets: Vec<String>,
 }
 
 impl Source<'_> {
@@ -152,15 +92,29 @@ impl Source<'_> {
     fn checked<'v>(
         &self,
         value: &'v Spanned<String>,
-        check: fn(&str) -> Result<(), String>,
+        check: impl Fn(&str) -> Result<(), String>,
     ) -> Result<&'v str, Box<Mistake>> {
         check(value.get_ref())
             .map_err(|reason| self.mistake(reason, vec![(value.span(), "this one")]))?;
         Ok(value.get_ref())
     }
 
+    fn each<'v>(
+        &self,
+        values: impl IntoIterator<Item = &'v Spanned<String>>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Vec<String>, Box<Mistake>> {
+        let values = values.into_iter();
+        let checked = values.map(|value| self.checked(value, &check).map(str::to_owned));
+        checked.collect()
+    }
+
     fn targets(&self, list: &Spanned<String>) -> Result<Vec<String>, Box<Mistake>> {
-        self.checked(list, |list| list.split(',').try_for_each(check::target))?;
+        self.checked(list, |list| {
+            list.split(',')
+                .try_for_each(|target| check::known_target(target, &self.other_targets))
+                .map_err(|error| error.to_string())
+        })?;
         Ok(list.get_ref().split(',').map(str::to_owned).collect())
     }
 
@@ -216,12 +170,16 @@ impl Source<'_> {
                 Some(interval) => self.duration(interval)?,
             },
             deploy: vm.deploy.or(defaults.deploy),
-            expected_failures: defaults
-                .expected_failures
-                .iter()
-                .chain(&vm.expected_failures)
-                .map(|test| self.checked(test, check::test).map(str::to_owned))
-                .collect::<Result<_, _>>()?,
+            expected_failures: self
+                .each(
+                    defaults
+                        .expected_failures
+                        .iter()
+                        .chain(&vm.expected_failures),
+                    |test| check::test(test, &self.other_targets),
+                )?
+                .into_iter()
+                .collect(),
             console: vm.console.map(|it| self.console(it)).transpose()?,
             reset: vm
                 .reset
@@ -333,29 +291,11 @@ impl Source<'_> {
     }
 }
 
-/// The list of VMs, with words for who wrote `[vm]`.
-fn vms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spanned<RawVm>>, D::Error> {
-    struct Vms;
-
-    impl<'de> Visitor<'de> for Vms {
-        type Value = Vec<Spanned<RawVm>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("each VM as `[[vm]]`, in two pairs of brackets")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, vms: A) -> Result<Self::Value, A::Error> {
-            Vec::deserialize(SeqAccessDeserializer::new(vms))
-        }
-    }
-
-    deserializer.deserialize_seq(Vms)
-}
-
 #[cfg(test)]
 mod tests {
     use miette::{GraphicalReportHandler, GraphicalTheme};
 
+    use super::super::{Deploy, HostKeys};
     use super::*;
 
     fn read(text: &str) -> Result<Inventory, Box<Mistake>> {
@@ -442,6 +382,10 @@ mod tests {
         insta::assert_snapshot!(
             "wrong_type",
             shown(&format!("{vm}labels = {{ rack = 1 }}\n"))
+        );
+        insta::assert_snapshot!(
+            "unknown_target",
+            shown(&format!("[defaults]\ntarget = \"unit,live_dost\"\n{vm}"))
         );
         for port in ["0", "-1", "70000"] {
             let shown = shown(&format!("{vm}port = {port}\n"));

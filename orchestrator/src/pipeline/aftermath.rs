@@ -47,7 +47,18 @@ impl Pipeline {
         let looking = self.recorded(Stage::Recover, async {
             let mut machine = match failure.outcome {
                 VmOutcome::Crashed => None,
-                _ => self.reached(self.shared.retries).await.ok(),
+                _ => match self.reached(self.shared.retries).await {
+                    Ok(machine) => Some(machine),
+                    Err(unreached) => {
+                        failure.cause.advice = format!(
+                            "it could not be reached again ({}): see whether the VM and its \
+                             link are up, and what its console says; the next run on it ends \
+                             what still runs there",
+                            unreached.cause.what
+                        );
+                        None
+                    }
+                },
             };
             if machine.is_none() && self.shared.recover {
                 was_reset = self.reset().await?;

@@ -102,7 +102,7 @@ impl Machine {
                 ..Failure::infrastructure(
                     format!("no answer within {}", humantime::format_duration(limit)),
                     format!("connect to {address}"),
-                    "see whether the VM or its sshd hangs",
+                    "see whether the VM or its sshd hangs, and whether its link is up",
                 )
             })),
         }

@@ -68,6 +68,12 @@ impl Failure {
         )
     }
 
+    /// The connection went away, with these last words of ssh.
+    pub fn connection(words: String, tried: impl Into<String>) -> Self {
+        let tried = tried.into();
+        Self::from(RemoteError::Lost { tried, words })
+    }
+
     /// The same, not to be tried again.
     #[must_use]
     pub fn lasting(mut self) -> Self {

@@ -8,6 +8,7 @@ use protocol::event::TestFinished;
 
 use super::test::Verdict;
 use crate::event::{PlannedTarget, PlannedVm};
+use crate::projection::state::Tally;
 
 /// The expected failures of a VM, in one run of a target.
 pub(super) struct Known<'a> {
@@ -16,6 +17,8 @@ pub(super) struct Known<'a> {
     seen: BTreeMap<&'a str, Outcome>,
     /// Whether one failed that is not expected to.
     surprised: bool,
+    /// All of them.
+    tally: Tally,
 }
 
 impl<'a> Known<'a> {
@@ -24,10 +27,12 @@ impl<'a> Known<'a> {
             expected,
             seen: BTreeMap::new(),
             surprised: false,
+            tally: Tally::default(),
         }
     }
 
     pub(super) fn take(&mut self, test: &TestFinished) {
+        self.tally.count(test.outcome);
         let name = PlannedVm::name_of(test);
         match self.expected.get(&name) {
             Some(name) => {
@@ -40,7 +45,9 @@ impl<'a> Known<'a> {
     /// What it comes to, where the test binary says that all `passed` or not.
     pub(super) fn verdict(&self, passed: bool) -> Verdict {
         let as_expected = self.seen.values().any(|end| *end == Outcome::Failed);
-        if passed {
+        if passed && self.tally.has_only_skipped() {
+            Verdict::Skipped
+        } else if passed {
             Verdict::Passed
         } else if as_expected && !self.surprised {
             Verdict::ExpectedFailure

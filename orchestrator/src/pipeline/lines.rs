@@ -4,10 +4,11 @@
 
 use std::io;
 
+use memchr::memchr;
 use tokio::io::AsyncRead;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::bytes::{Bytes, BytesMut};
-use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, Decoder, FramedRead};
+use tokio_util::codec::{Decoder, FramedRead};
 
 /// The longest line that is taken for an event, bytes.
 pub(super) const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -39,19 +40,66 @@ pub fn of(
     stderr: impl AsyncRead,
     complaints_max: usize,
 ) -> impl Stream<Item = Line> {
-    let split = AnyDelimiterCodec::new_with_max_length(b"\n".to_vec(), Vec::new(), EVENT_BYTES_MAX);
-    let events =
-        FramedRead::with_capacity(stdout, split, BUFFER_BYTES).filter_map(|item| match item {
-            Ok(line) => Some(Line::Event(line)),
-            Err(AnyDelimiterCodecError::MaxChunkLengthExceeded) => Some(Line::Overlong),
-            Err(AnyDelimiterCodecError::Io(_)) => None,
-        });
+    let events = FramedRead::with_capacity(stdout, Events::default(), BUFFER_BYTES);
+    let events = events.filter_map(|item| match item {
+        Ok(line) => Some(Line::Event(line)),
+        Err(NoLine::Overlong) => Some(Line::Overlong),
+        Err(NoLine::Broken) => None,
+    });
     let complaints = Complaints {
         wanted: complaints_max,
     };
     let complaints =
         FramedRead::with_capacity(stderr, complaints, BUFFER_BYTES).filter_map(Result::ok);
     events.merge(complaints)
+}
+
+/// Splits at newlines, of which there may be a million a second.
+#[derive(Default)]
+struct Events {
+    /// Bytes in which there is none.
+    searched: usize,
+}
+
+/// Why there is no further event.
+enum NoLine {
+    Overlong,
+    Broken,
+}
+
+impl From<io::Error> for NoLine {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl Decoder for Events {
+    type Item = Bytes;
+    type Error = NoLine;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<Bytes>, NoLine> {
+        let newline = memchr(b'\n', &bytes[self.searched..]).map(|at| self.searched + at);
+        if newline.unwrap_or(bytes.len()) > EVENT_BYTES_MAX {
+            return Err(NoLine::Overlong);
+        }
+        let Some(newline) = newline else {
+            self.searched = bytes.len();
+            return Ok(None);
+        };
+        self.searched = 0;
+        let mut line = bytes.split_to(newline + 1);
+        line.truncate(newline);
+        Ok(Some(line.freeze()))
+    }
+
+    /// What is left is a line that was cut.
+    fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<Bytes>, NoLine> {
+        let line = self.decode(bytes)?;
+        Ok(line.or_else(|| {
+            self.searched = 0;
+            (!bytes.is_empty()).then(|| bytes.split().freeze())
+        }))
+    }
 }
 
 /// Splits at newlines, and before a line gets too long.
@@ -70,11 +118,8 @@ impl Decoder for Complaints {
             bytes.clear();
             return Ok(is_more.then_some(Line::Surplus));
         }
-        let line = match bytes
-            .iter()
-            .take(COMPLAINT_BYTES_MAX)
-            .position(|b| *b == b'\n')
-        {
+        let within = bytes.len().min(COMPLAINT_BYTES_MAX);
+        let line = match memchr(b'\n', &bytes[..within]) {
             Some(newline) => bytes.split_to(newline + 1),
             None if bytes.len() >= COMPLAINT_BYTES_MAX => bytes.split_to(COMPLAINT_BYTES_MAX),
             None => return Ok(None),
@@ -117,6 +162,17 @@ mod tests {
         let endless = tokio::io::repeat(b'x');
         let mut lines = std::pin::pin!(of(endless, tokio::io::empty(), 0));
         assert_eq!(lines.next().await, Some(Line::Overlong));
+        assert_eq!(lines.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn the_longest_event_is_taken_and_one_byte_more_is_too_much() {
+        let long = "x".repeat(EVENT_BYTES_MAX);
+        let taken = format!("{long}\n{long}\nafter\n");
+        let taken = all(taken.as_bytes(), b"").await;
+        assert!(taken == [event(&long), event(&long), event("after")]);
+        let refused = all(format!("{long}x\nafter\n").as_bytes(), b"").await;
+        assert!(refused == [Line::Overlong]);
     }
 
     #[tokio::test]

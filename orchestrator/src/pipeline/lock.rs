@@ -4,16 +4,23 @@
 //! The lock is held by a process there that waits for the end of its standard
 //! input, which is our connection: however that ends, the lock is free. The
 //! process is tee(1), which writes the holder's name where others find it.
+//!
+//! A connection over a link that is down for minutes ends here only: the VM's
+//! sshd is not told, and may wait for hours. So a holder is heard of again and
+//! again, which shows in the time of the file with its name, and the lock of
+//! one that is not heard of any more is taken over.
 
 use std::time::Duration;
 
 use openssh::{ChildStdin, ChildStdout};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy, sink};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::connect::{Machine, System};
 use super::terminate::terminate;
 use super::{Failure, Pipeline};
+use crate::event::Stage;
 use crate::ssh::remote::{Handle, Process, beginning, last_line};
 use crate::ssh::{Connection, Exit, RemoteError};
 
@@ -22,26 +29,32 @@ use crate::ssh::{Connection, Exit, RemoteError};
 const HELD: i32 = 75;
 /// Pause before a lock is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// What tee(1) may say, bytes; it repeats one line.
+/// What tee(1) may say before the lock is ours, bytes; it repeats one line.
 const ECHO_BYTES_MAX: u64 = 4096;
+/// How often a holder is heard of.
+const BEAT: Duration = Duration::from_secs(4);
+/// Silence after which a holder is gone, in minutes as find(1) takes it. Its
+/// own ssh gives the connection up long before.
+const SILENCE_MIN: &str = "+1";
 
 /// A lock that is held.
 pub(super) struct Lock<'a> {
     connection: &'a Connection,
     /// The file with our name.
     holder: String,
-    stdin: ChildStdin,
+    /// What has us heard of, and keeps the lock.
+    beating: JoinSet<()>,
     handle: Handle,
 }
 
 impl Lock<'_> {
     /// Take our name away while it is still ours to take, then let go of it.
-    pub(super) async fn release(self) -> Result<(), Failure> {
+    pub(super) async fn release(mut self) -> Result<(), Failure> {
         let removed = self
             .connection
             .succeed(&["rm", "-f", "--", &self.holder])
             .await;
-        drop(self.stdin);
+        self.beating.shutdown().await;
         let exit = self.connection.wait(self.handle).await?;
         match exit {
             Exit::Status(0) => Ok(removed.map(drop)?),
@@ -74,6 +87,11 @@ impl Pipeline {
                 Err(holder) if self.resumed.is_some() && self.is_own(&holder) => {
                     sleep(AGAIN).await;
                 }
+                Err(holder) if self.is_silent(connection).await? => {
+                    let line = format!("{holder} is not heard of any more: its lock is taken over");
+                    self.output(Stage::Lock, line).await;
+                    terminate(connection, &self.place.lock_keeper()).await?;
+                }
                 Err(holder) => return Err(self.held(&holder)),
             }
         }
@@ -82,6 +100,21 @@ impl Pipeline {
     /// Whether `holder` is this run, whose log nobody else writes now.
     fn is_own(&self, holder: &str) -> bool {
         holder.contains(&format!(" with run {} ", self.shared.run))
+    }
+
+    /// Whether the lock's holder is not heard of any more, or was lost when it had
+    /// taken its name away. It is looked twice, as the clock there may have been
+    /// set since it was heard of, and the name is not there at once.
+    async fn is_silent(&self, connection: &Connection) -> Result<bool, Failure> {
+        let holder = self.place.lock_holder();
+        let heard_of = ["find", &holder, "!", "-mmin", SILENCE_MIN];
+        for pause in [Duration::ZERO, BEAT * 2] {
+            sleep(pause).await;
+            if !connection.run(&heard_of).await?.stdout.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The lock, or who has it.
@@ -102,11 +135,13 @@ impl Pipeline {
             handle,
         } = connection.spawn(&argv).await?;
         let line = format!("{}\n", self.shared.holder);
-        if comes_back(&line, &mut stdin, stdout).await {
+        if let Some(echo) = comes_back(&line, &mut stdin, stdout).await {
+            let mut beating = JoinSet::new();
+            beating.spawn(beat(stdin, echo));
             return Ok(Ok(Lock {
                 connection,
                 holder,
-                stdin,
+                beating,
                 handle,
             }));
         }
@@ -137,16 +172,35 @@ impl Pipeline {
         Failure::infrastructure(
             format!("the VM is locked by {holder}"),
             format!("lock {}", self.place.lock()),
-            "wait until that run is over; the lock ends with its connection",
+            "wait until that run is over; the lock ends with its connection, or a minute later",
         )
     }
 }
 
-/// Send `line` through tee(1): it comes back once the lock is held.
-async fn comes_back(line: &str, stdin: &mut ChildStdin, stdout: ChildStdout) -> bool {
+/// Send `line` through tee(1): it comes back once the lock is held, from a
+/// stream that is to be read on.
+async fn comes_back(
+    line: &str,
+    stdin: &mut ChildStdin,
+    stdout: ChildStdout,
+) -> Option<ChildStdout> {
     let mut echo = String::new();
     let mut bounded = BufReader::new(stdout.take(ECHO_BYTES_MAX));
-    stdin.write_all(line.as_bytes()).await.is_ok()
+    let is_held = stdin.write_all(line.as_bytes()).await.is_ok()
         && bounded.read_line(&mut echo).await.is_ok()
-        && echo == line
+        && echo == line;
+    is_held.then(|| bounded.into_inner().into_inner())
+}
+
+/// Have the lock's holder heard of for as long as this runs.
+async fn beat(mut stdin: ChildStdin, mut echo: ChildStdout) {
+    let beats = async {
+        // A connection that is lost shows elsewhere.
+        while stdin.write_all(b"\n").await.is_ok() {
+            sleep(BEAT).await;
+        }
+    };
+    // tee(1) ends where nobody reads what it repeats.
+    let mut nowhere = sink();
+    let _ = tokio::join!(beats, copy(&mut echo, &mut nowhere));
 }

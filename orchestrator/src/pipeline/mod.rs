@@ -49,7 +49,7 @@ use crate::event::{Body, Live, PlannedTarget, Stage};
 use crate::event_log::Recorder;
 use crate::inventory::Vm;
 use crate::regressions::Expected;
-use crate::ssh::{Connection, ControlDir, Transfer};
+use crate::ssh::{Connection, ControlDir, RemoteError, Transfer};
 use load::Loaded;
 use place::{Place, Programs};
 use test::Verdict;
@@ -125,7 +125,9 @@ pub struct Missing {
     /// Targets that did not come to their ends, in their order; the whole way
     /// to them and back is gone again even where there are none.
     pub targets: Vec<PlannedTarget>,
-    /// Whether none of the others failed.
+    /// Whether one of the others failed.
+    pub failed_before: bool,
+    /// Whether one of the others passed, by more than that all was skipped.
     pub passed_before: bool,
 }
 
@@ -185,26 +187,27 @@ impl Pipeline {
     }
 
     async fn locked(&self, machine: &Machine) -> Result<Verdict, Failure> {
-        let lock = self.stage(Stage::Lock, self.lock(machine)).await?;
+        let lock = self.stage(machine, Stage::Lock, self.lock(machine)).await?;
         let worked = Box::pin(self.in_place(machine)).await;
         let released = self.clean_up(machine, Stage::Unlock, lock.release()).await;
         let verdict = worked.and_then(|verdict| released.map(|_| verdict))?;
         if machine.connection.is_lost() {
             // Something was not cleaned up, and nobody said so yet.
             let words = machine.connection.lost().await;
-            let what = format!("the connection was lost: {words}");
-            let advice = "the next run on it cleans it up";
-            return Err(Failure::lost(what, "clean up after the tests", advice));
+            let lost = Failure::connection(words, "clean up after the tests");
+            return Err(lost.advise("the next run on it cleans it up"));
         }
         Ok(verdict)
     }
 
     async fn in_place(&self, machine: &Machine) -> Result<Verdict, Failure> {
-        let facts = self.stage(Stage::Facts, self.facts(machine)).await?;
-        self.stage(Stage::Health, Box::pin(self.health(machine, &facts)))
+        let facts = self
+            .stage(machine, Stage::Facts, self.facts(machine))
             .await?;
-        self.stage(Stage::Prepare, self.prepare(&machine.connection))
-            .await?;
+        let health = Box::pin(self.health(machine, &facts));
+        self.stage(machine, Stage::Health, health).await?;
+        let preparing = self.prepare(&machine.connection);
+        self.stage(machine, Stage::Prepare, preparing).await?;
         let programs = Box::pin(self.deployed(machine, &facts)).await?;
         Box::pin(self.loaded(machine, &programs)).await
     }
@@ -215,10 +218,8 @@ impl Pipeline {
             return self.tested(machine, programs).await;
         }
         let mut loaded = Loaded::default();
-        let worked = match self
-            .stage(Stage::Load, self.load(machine, programs, &mut loaded))
-            .await
-        {
+        let loading = self.load(machine, programs, &mut loaded);
+        let worked = match self.stage(machine, Stage::Load, loading).await {
             Ok(()) => self.tested(machine, programs).await,
             Err(failure) => Err(failure),
         };
@@ -252,10 +253,11 @@ impl Pipeline {
     /// A stage that is given up when the run is to end.
     async fn stage<T>(
         &self,
+        machine: &Machine,
         stage: Stage,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let bounded = self.limited(stage, work);
+        let bounded = self.limited(machine, stage, work);
         self.recorded(stage, self.shared.stop.unless(bounded)).await
     }
 
@@ -270,21 +272,29 @@ impl Pipeline {
         if machine.connection.is_lost() {
             return Ok(None);
         }
-        self.recorded(stage, self.limited(stage, work))
+        self.recorded(stage, self.limited(machine, stage, work))
             .await
             .map(Some)
     }
 
+    /// `work` within the limit of `stage`. A link that is down is silent, and a
+    /// short limit is over before ssh gives it up: it is told from a stage that
+    /// takes long.
     async fn limited<T>(
         &self,
+        machine: &Machine,
         stage: Stage,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let limit = self.vm.limits.stage(stage);
-        match timeout(limit, work).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::timed_out(stage.as_str(), limit, stage.as_str())),
+        if let Ok(done) = timeout(limit, work).await {
+            return done;
         }
+        let name = stage.as_str();
+        Err(match machine.connection.lost_if_silent().await {
+            Some(words) => Failure::connection(words, name),
+            None => Failure::timed_out(name, limit, name),
+        })
     }
 
     async fn recorded<T>(
@@ -374,9 +384,9 @@ struct Begun {
 
 /// Open `machine`'s file transfer and give its errors their meaning.
 async fn sftp(connection: &Connection) -> Result<Transfer, Failure> {
-    let opened = connection.sftp().await;
-    opened.map_err(|error| {
-        Failure::from(error)
-            .advise("enable it in the VM's sshd_config: Subsystem sftp internal-sftp")
+    connection.sftp().await.map_err(|error| match error {
+        RemoteError::Lost { .. } => Failure::from(error),
+        error => Failure::from(error)
+            .advise("enable it in the VM's sshd_config: Subsystem sftp internal-sftp"),
     })
 }

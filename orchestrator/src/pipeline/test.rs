@@ -12,6 +12,7 @@ use protocol::event::{Benchmark, Level};
 use protocol::{Decoded, Decoder};
 use tokio::time::{sleep, timeout};
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::bytes::Bytes;
 
 use super::connect::Machine;
 use super::known::Known;
@@ -40,6 +41,8 @@ const ALL: &str = "all";
 /// What tests said, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
+    /// All were skipped.
+    Skipped,
     /// All passed, or were skipped.
     Passed,
     /// Those that failed are expected to.
@@ -54,6 +57,7 @@ impl Verdict {
     /// Of a VM whose tests decide.
     pub(super) fn outcome(self) -> VmOutcome {
         match self {
+            Self::Skipped => VmOutcome::Skipped,
             Self::Passed => VmOutcome::Passed,
             Self::ExpectedFailure => VmOutcome::ExpectedFailure,
             Self::Flaky => VmOutcome::Flaky,
@@ -73,11 +77,10 @@ impl Pipeline {
         let exporter = self.vm.exporter.as_ref();
         let scraping = exporter.map(|address| self.scrape(&machine.connection, address));
         let tested = self.recorded(Stage::Test, async {
-            let passed_before = self.resumed.as_ref().is_none_or(|m| m.passed_before);
-            let mut verdict = if passed_before {
-                Verdict::Passed
-            } else {
-                Verdict::Failed
+            let mut verdict = match &self.resumed {
+                Some(missing) if missing.failed_before => Verdict::Failed,
+                Some(missing) if missing.passed_before => Verdict::Passed,
+                _ => Verdict::Skipped,
             };
             while let Some(target) = self.next_target() {
                 if let Some(reason) = stop.reason() {
@@ -240,7 +243,12 @@ impl Pipeline {
                     // What failed first is what is to be told.
                     let _ = terminate(connection, &self.place.harness()).await;
                 }
-                Err(failure)
+                // A target whose link is down seems silent, too.
+                let seems_silent = matches!(failure.outcome, VmOutcome::Hung | VmOutcome::TimedOut);
+                Err(match connection.is_lost() && seems_silent {
+                    true => Failure::connection(connection.lost().await, tried),
+                    false => failure,
+                })
             }
         }
     }
@@ -263,11 +271,7 @@ impl Pipeline {
             reason = self.shared.stop.requested() => Failure::from(reason),
             words = connection.lost() => {
                 let _ = timeout(LAST_LINES, following).await;
-                return Err(Failure::lost(
-                    format!("the connection was lost: {words}"),
-                    tried,
-                    "see whether the VM is still up, and what its console says",
-                ));
+                return Err(Failure::connection(words, tried));
             }
         };
         let harness = self.place.harness();
@@ -376,7 +380,7 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                         &format!("{STREAM_BYTES_MAX} bytes of events"),
                     ));
                 }
-                self.event(&line).await
+                self.event(line).await
             }
             Line::Complaint(line) => {
                 self.last_complaint.clone_from(&line);
@@ -394,8 +398,8 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
         }
     }
 
-    async fn event(&mut self, line: &[u8]) -> Result<(), Failure> {
-        let decoded = self.decoder.line(line);
+    async fn event(&mut self, line: Bytes) -> Result<(), Failure> {
+        let decoded = self.decoder.line(&line);
         for field in self.decoder.new_fields() {
             self.say(format!("the field {field} is unknown here and passed over"))
                 .await;
@@ -412,13 +416,17 @@ impl<S: Stream<Item = Line>> Follower<'_, S> {
                     protocol::Body::Benchmark(benchmark) => self.measured(benchmark),
                     _ => {}
                 }
-                self.pipeline
-                    .record(Body::Harness {
-                        vm: self.pipeline.vm.name.clone(),
-                        target: self.target.to_owned(),
-                        event: *event,
-                    })
-                    .await;
+                let body = Body::Harness {
+                    vm: self.pipeline.vm.name.clone(),
+                    target: self.target.to_owned(),
+                    event: *event,
+                };
+                let recorder = &self.pipeline.shared.recorder;
+                if self.decoder.is_plain_test() {
+                    recorder.record_line(body, line).await;
+                } else {
+                    recorder.record(body).await;
+                }
             }
             Decoded::FirstOfUnknownType(name) => {
                 self.say(format!(

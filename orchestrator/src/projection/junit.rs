@@ -239,6 +239,10 @@ impl Junit {
             status.set_message("it failed without a failed test");
             status.set_rerun_kind(FlakyOrRerun::Rerun);
             status
+        } else if end.is_some_and(|end| end.outcome == VmOutcome::Skipped) {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("all its tests were skipped");
+            status
         } else {
             TestCaseStatus::success()
         };

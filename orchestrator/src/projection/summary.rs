@@ -134,8 +134,7 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
     vec![
         Cell::new(vm.name()).add_attribute(Attribute::Bold),
         Cell::new(how_it_stands(vm)).fg(tone_color(
-            end.filter(|_| !vm.has_only_skipped())
-                .map_or(Tone::Warn, |end| Tone::of(end.outcome)),
+            end.map_or(Tone::Warn, |end| Tone::of(end.outcome)),
         )),
         Cell::new(tally.passed),
         if tally.failed > 0 {
@@ -150,7 +149,6 @@ fn vm_row(vm: &VmState) -> Vec<Cell> {
 
 pub(super) fn how_it_stands(vm: &VmState) -> &'static str {
     match &vm.phase {
-        Phase::Finished(_) if vm.has_only_skipped() => "nothing tested",
         Phase::Finished(end) => text::outcome(end.outcome),
         Phase::Waiting => "not begun",
         Phase::In { .. } => "unfinished",
@@ -411,14 +409,14 @@ pub(super) fn verdict(state: &RunState) -> Verdict {
         (ExitStatus::Regressed, _) => (Tone::Bad, "REGRESSED"),
         (ExitStatus::TestsFailed, _) => (Tone::Bad, "FAILED"),
         (ExitStatus::Interrupted, _) => (Tone::Warn, "INTERRUPTED"),
+        (ExitStatus::NothingTested, _) => (Tone::Warn, "NOTHING TESTED"),
         (_, None) => (Tone::Warn, "UNFINISHED"),
         (_, Some(_)) => (Tone::Warn, "NOT ALL DRIVEN"),
     };
     let passed = state
         .vms
         .iter()
-        .filter(|vm| vm.end().is_some_and(|end| end.outcome == VmOutcome::Passed))
-        .filter(|vm| !vm.has_only_skipped());
+        .filter(|vm| vm.end().is_some_and(|end| end.outcome == VmOutcome::Passed));
     let vms = text::count(state.vms.len(), "VM");
     let time = state.duration_s.map_or(String::new(), |duration_s| {
         format!(" in {}", seconds(duration_s))
@@ -439,6 +437,7 @@ fn others(state: &RunState) -> String {
     let counts = [
         (ended(VmOutcome::Flaky), "flaky"),
         (ended(VmOutcome::ExpectedFailure), "failed as expected"),
+        (ended(VmOutcome::Skipped), "tested nothing"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     counts

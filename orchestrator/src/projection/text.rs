@@ -96,6 +96,7 @@ impl Tone {
             VmOutcome::Passed | VmOutcome::ExpectedFailure => Self::Good,
             VmOutcome::Failed | VmOutcome::Crashed => Self::Bad,
             VmOutcome::Flaky
+            | VmOutcome::Skipped
             | VmOutcome::TimedOut
             | VmOutcome::Hung
             | VmOutcome::Lost
@@ -321,6 +322,7 @@ pub fn end_line(end: &VmEnd) -> String {
 #[must_use]
 pub fn outcome(outcome: VmOutcome) -> &'static str {
     match outcome {
+        VmOutcome::Skipped => "nothing tested",
         VmOutcome::TimedOut => "timed out",
         VmOutcome::ExpectedFailure => "expected failure",
         other => other.as_str(),

@@ -2,15 +2,14 @@
 //! The benchmarks of a run judged at its end, before its last event: so what was
 //! found is part of its log, and shown again by whoever reads that.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::compare::compare;
 use super::judge::JudgedSeries;
 use crate::event::{Body, SeriesState, Verdict};
-use crate::history::{Error, History, RunRecord};
-use crate::projection::state::{RunState, VmState};
+use crate::history::{Error, History, Point, RunRecord, SeriesKey, Wanted};
+use crate::projection::state::RunState;
 use crate::runs;
 use crate::tell;
 
@@ -60,9 +59,8 @@ impl Judging {
             Ok(findings) => findings,
             Err(error) => {
                 tell::note(format_args!(
-                    "note: the benchmarks are not judged: {}; {}",
-                    tell::chain(&error),
-                    error.advice()
+                    "note: the benchmarks are not judged: {}",
+                    error.gone_on_without()
                 ));
                 Vec::new()
             }
@@ -81,44 +79,38 @@ impl Judging {
 
     /// Each series that the run has measured.
     async fn beside_history(&self, log: &Path, state: &RunState) -> Result<Vec<Body>, Error> {
-        let mut findings = Vec::new();
-        let measured: HashSet<&str> = state
+        let has_measured = state
             .vms
             .iter()
-            .filter(|vm| {
-                vm.targets
-                    .iter()
-                    .any(|target| !target.benchmarks.is_empty())
-            })
-            .map(VmState::name)
-            .collect();
-        let Some((runs_dir, run)) = runs::place(log).filter(|_| !measured.is_empty()) else {
-            return Ok(findings);
+            .flat_map(|vm| &vm.targets)
+            .any(|target| !target.benchmarks.is_empty());
+        let Some((runs_dir, run)) = runs::place(log).filter(|_| has_measured) else {
+            return Ok(Vec::new());
         };
         let fails = self.fails_run && self.baseline.is_none();
         let history = History::look(runs_dir).await?;
         let acks = history.acks().await?;
-        for key in history.series().await? {
-            if !measured.contains(key.vm.as_str()) {
-                continue;
-            }
-            let mut points = history.points(&key).await?;
+        let mut findings = Vec::new();
+        let judge = |key: SeriesKey, mut points: Vec<Point>| {
             let Some(at) = points.iter().rposition(|point| point.run == run) else {
-                continue;
+                return;
             };
             points.truncate(at + 1);
             let judged = JudgedSeries::of(&key, &points, &acks);
             // A run with too few repetitions is no point, and nothing to judge.
             if judged.points.last().is_some_and(|last| last.run == run) {
                 let fails_run = fails && judged.state == SeriesState::Confirmed;
-                findings.push(Body::Judged {
-                    vm: key.vm.clone(),
-                    judged: judged.to_event(fails_run),
-                });
+                let judged = judged.to_event(fails_run);
+                findings.push((key, judged));
             }
-        }
+        };
+        history.each_series(Wanted::OfRun(run), judge).await?;
         history.close().await;
-        Ok(findings)
+        findings.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
+        let bodies = findings
+            .into_iter()
+            .map(|(key, judged)| Body::Judged { vm: key.vm, judged });
+        Ok(bodies.collect())
     }
 
     fn beside_run(&self, before: &RunRecord, after: &RunRecord) -> Vec<Body> {

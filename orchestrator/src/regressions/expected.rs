@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::is_exact;
 use super::judge::JudgedSeries;
-use crate::history::{Error, History, SeriesKey};
+use crate::history::{Error, History, Point, SeriesKey, Wanted};
 use crate::projection::state::BenchmarkState;
 use crate::runs;
 use crate::tell;
@@ -74,9 +74,8 @@ impl Expected {
             Ok(known) => known,
             Err(error) => {
                 tell::note(format_args!(
-                    "note: no benchmark is measured again where it is suspect: {}; {}",
-                    tell::chain(&error),
-                    error.advice()
+                    "note: no benchmark is measured again where it is suspect: {}",
+                    error.gone_on_without()
                 ));
                 HashMap::new()
             }
@@ -91,16 +90,13 @@ async fn read_from(
 ) -> Result<HashMap<i64, Expectation>, Error> {
     let history = History::look(runs_dir).await?;
     let mut known = HashMap::new();
-    for key in history.series().await? {
-        if !vms.contains(&key.vm) {
-            continue;
-        }
-        let mut points = history.points(&key).await?;
+    let judge = |key: SeriesKey, mut points: Vec<Point>| {
         // The history may have the beginning of this run.
         points.retain(|point| point.run != run);
         let judged = JudgedSeries::of(&key, &points, &[]);
         known.extend(judged.next.map(|next| (key.id(), next)));
-    }
+    };
+    history.each_series(Wanted::OfVms(vms), judge).await?;
     history.close().await;
     Ok(known)
 }

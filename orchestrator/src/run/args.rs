@@ -2,11 +2,11 @@
 //! The arguments of `orchestrator run`, and what they mean for the plan.
 
 use std::env;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::event::Live;
+use crate::http::Listening;
 use crate::inventory::Deploy;
 use crate::outputs;
 use crate::plan::{Overrides, Selection};
@@ -36,9 +36,8 @@ pub struct Args {
     /// Return 4 where a benchmark got worse: by the baseline, or by its history with auto
     #[arg(long)]
     fail_on_regression: bool,
-    /// Where /metrics is served meanwhile; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
-    pub(super) listen: SocketAddr,
+    #[command(flatten)]
+    pub(super) listening: Listening,
     /// Go on serving /metrics for so long after the run
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(super) linger: Option<Duration>,

@@ -177,7 +177,7 @@ async fn run_to_the_end(args: &Args, wanted: Wanted) -> Result<ExitStatus, Error
     let state = StateHandle::default();
     let metrics = Metrics::new(state.clone())?.with_process();
     let mut fold = Fold::new(state.clone(), vec![metrics.view()]);
-    let server = Server::start(args.listen, metrics.clone()).await?;
+    let server = Server::start(&args.listening, metrics.clone()).await?;
     let (run, folder) = match &past {
         None => make_run_dir(args)?,
         Some(past) => (past.run(), past.folder()),

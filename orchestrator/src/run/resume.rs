@@ -189,12 +189,13 @@ fn missing(vm: &VmState, planned: &[PlannedTarget]) -> Missing {
         .iter()
         .cloned()
         .partition(|planned| vm.is_done(&planned.target));
-    let failed = done.iter().any(|planned| {
-        let end = vm.sessions.get(&planned.target).and_then(|s| s.end);
-        end.is_some_and(|(outcome, _)| outcome == protocol::Outcome::Failed)
-    });
+    let ended_as = |outcome| {
+        let mut done = done.iter();
+        done.any(|planned| vm.came_to(&planned.target) == Some(outcome))
+    };
     Missing {
+        failed_before: ended_as(protocol::Outcome::Failed),
+        passed_before: ended_as(protocol::Outcome::Passed),
         targets,
-        passed_before: !failed,
     }
 }

@@ -202,6 +202,11 @@ mod tests {
                 1,
                 "no meaning for unit",
             ),
+            (
+                "[[schedule]]\ncron = \"0 3 * * *\"\ntarget = \"unti\"\n",
+                1,
+                "unknown target 'unti', did you mean unit?",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.to_string().contains(message), "{error} for {text}");

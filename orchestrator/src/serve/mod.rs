@@ -22,7 +22,6 @@ mod wanted;
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +34,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use crate::exit::ExitStatus;
-use crate::http::Server;
+use crate::http::{Listening, Server};
 use crate::inventory;
 use crate::projection::Fleet;
 use crate::projection::metrics::{self, Metrics};
@@ -61,9 +60,8 @@ pub struct Args {
     /// File with the token that requests to /api need; without it they are refused
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Where everything is served; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9815")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    listening: Listening,
     /// Print a reference of all metrics, as Markdown, and end
     #[arg(long)]
     print_metrics: bool,
@@ -145,7 +143,7 @@ async fn serve(args: &Args) -> Result<(), Report> {
         clockwork: Arc::clone(&clockwork),
         token: token.map(Into::into),
     });
-    let server = Server::serve(args.listen, routes)
+    let server = Server::serve(&args.listening, routes)
         .await
         .map_err(miette::Error::msg)?;
     tell::note(format_args!("serving at http://{}", server.address()));

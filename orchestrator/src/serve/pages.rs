@@ -170,9 +170,8 @@ impl Pages {
         };
         lines.await.unwrap_or_else(|error| {
             tell::note(format_args!(
-                "note: the overview has no runs: {}; {}",
-                tell::chain(&error),
-                error.advice()
+                "note: the overview has no runs: {}",
+                error.gone_on_without()
             ));
             Vec::new()
         })

@@ -43,6 +43,10 @@ const CLOSE: Duration = Duration::from_secs(2);
 const ALIVE_INTERVAL_S: u32 = 5;
 /// Unanswered questions after which ssh gives the connection up.
 const ALIVE_COUNT: u32 = 3;
+/// In so long ssh has given a silent connection up, with time for a slow
+/// machine.
+pub(super) const GIVEN_UP: Duration =
+    Duration::from_secs((ALIVE_INTERVAL_S * (ALIVE_COUNT + 2)) as u64);
 
 /// A short-named folder for control sockets, readable by its owner only and
 /// removed with this value.

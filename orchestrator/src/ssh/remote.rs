@@ -13,7 +13,7 @@ use openssh_sftp_client::Error as SftpError;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
-use super::master::Connection;
+use super::master::{Connection, GIVEN_UP};
 use super::transfer::Transfer;
 
 /// What is kept of each stream of a command that is waited for, bytes.
@@ -279,6 +279,16 @@ impl Connection {
         match self.lost_soon().await {
             Some(words) => RemoteError::Lost { tried, words },
             None => RemoteError::Sftp { tried, source },
+        }
+    }
+
+    /// The last words of ssh, if the VM does not answer any more; this waits
+    /// until it is known.
+    pub(crate) async fn lost_if_silent(&self) -> Option<String> {
+        match timeout(GIVEN_UP, self.run(&["true"])).await {
+            Ok(Err(RemoteError::Lost { words, .. })) => Some(words),
+            // One that answers, if only to ssh's own questions, is still there.
+            _ => None,
         }
     }
 

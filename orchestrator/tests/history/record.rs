@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What is recorded of a run, and when.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use orchestrator::event::{Body, Platform, Stage, VmOutcome};
-use orchestrator::history::{Ack, History, RunFilter, SeriesKey};
+use orchestrator::history::{Ack, History, RunFilter, SeriesKey, Wanted};
 use protocol::event::Better;
 
 use crate::events::{Story, bring_up, failed, good_run, passed, run_of_members, troubled_run};
@@ -132,6 +134,49 @@ async fn a_series_has_a_point_of_every_run_with_all_samples() {
     }
     let unknown = parse_series(fingerprint, "nobody", "worst_case");
     assert_eq!(history.points(&unknown).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn many_series_come_at_once_as_they_come_one_by_one() {
+    let mut one_vm = run_of_members();
+    one_vm
+        .events
+        .retain(|event| !matches!(&event.body, Body::Harness { vm, .. } if vm != "freebsd144"));
+    for (seq, event) in (0..).zip(&mut one_vm.events) {
+        event.seq = seq;
+    }
+    let folder = Folder::of(&[(FIRST, &run_of_members()), (SECOND, &one_vm)]);
+    let history = folder.history().await;
+    let mut all = Vec::new();
+    for key in history.series().await.unwrap() {
+        let points = history.points(&key).await.unwrap();
+        all.push((key, points));
+    }
+    let at_once = async |wanted| {
+        let mut found = Vec::new();
+        let look = |key, points| found.push((key, points));
+        history.each_series(wanted, look).await.unwrap();
+        found.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
+        found
+    };
+    let of_vms = |wanted: &[&str]| {
+        let mut all = all.clone();
+        all.retain(|(key, _)| wanted.contains(&key.vm.as_str()));
+        all
+    };
+    assert_eq!(at_once(Wanted::All).await, all);
+    assert_eq!(at_once(Wanted::OfRun(FIRST)).await, all);
+    // Of both runs.
+    let measured = at_once(Wanted::OfRun(SECOND)).await;
+    assert_eq!(measured, of_vms(&["freebsd144"]));
+    assert!(measured.iter().all(|(_, points)| points.len() == 2));
+    let two = ["freebsd150", "freebsd143"];
+    let names = HashSet::from(two.map(str::to_owned));
+    assert_eq!(at_once(Wanted::OfVms(&names)).await, of_vms(&two));
+    assert_eq!(of_vms(&two).len(), 4);
+    let nobody = HashSet::new();
+    assert_eq!(at_once(Wanted::OfVms(&nobody)).await, []);
+    assert_eq!(at_once(Wanted::OfRun("none")).await, []);
 }
 
 #[tokio::test]

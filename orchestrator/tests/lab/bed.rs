@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) const ORCHESTRATOR: &str = env!("CARGO_BIN_EXE_orchestrator");
 
 /// The longest that anything may take here.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(400);
 
 /// A lab that no other test has; taken down when dropped.
 pub(crate) struct TestLab {
@@ -31,6 +31,22 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) address: Ipv4Addr,
     pub(crate) pid: i32,
+}
+
+impl Host {
+    /// Set the machine's end of its link `up` or `down`. Neither end of what
+    /// goes over it is told.
+    pub(crate) fn set_link(&self, state: &str) {
+        let number = self
+            .name
+            .trim_start_matches(|c: char| c.is_ascii_lowercase());
+        let lab = self.name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let link = format!("tcps-{lab}-{number}");
+        let set = Command::new("ip")
+            .args(["link", "set", "dev", &link, state])
+            .status();
+        assert!(set.unwrap().success(), "{link}");
+    }
 }
 
 impl TestLab {
@@ -266,6 +282,12 @@ pub(crate) fn built() -> String {
         dir.display()
     );
     dir.display().to_string()
+}
+
+/// Have a host run `words`, which must succeed.
+pub(crate) fn done(lab: &TestLab, host: &Host, words: &[&str]) {
+    let output = lab.exec(host, words);
+    assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
 }
 
 pub(crate) fn code(output: &Output) -> i32 {

@@ -3,11 +3,11 @@
 //! each host ends as what happened to it, and the one without a fault passes.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use orchestrator::event::VmOutcome;
 
-use crate::bed::{Host, TestLab, code, stderr, stdout, wait_until};
+use crate::bed::{Host, code, done, stderr, stdout, wait_until};
 use crate::whole::Whole;
 
 /// What is done to a host, by its place in the lab.
@@ -27,24 +27,6 @@ mod host {
 /// $LIB is for the dynamic loader to fill in.
 const CLOCK_STEPS: &str = "env = { LD_PRELOAD = '/usr/$LIB/faketime/libfaketime.so.1', \
      FAKETIME = '-1h', FAKETIME_START_AFTER_NUMCALLS = '100', FAKETIME_DONT_FAKE_MONOTONIC = '1' }";
-
-/// Set the machine's end of a host's link `up` or `down`.
-fn set_link(host: &Host, state: &str) {
-    let number = host
-        .name
-        .trim_start_matches(|c: char| c.is_ascii_lowercase());
-    let lab = host.name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let link = format!("tcps-{lab}-{number}");
-    let set = Command::new("ip")
-        .args(["link", "set", "dev", &link, state])
-        .status();
-    assert!(set.unwrap().success(), "{link}");
-}
-
-fn done(lab: &TestLab, host: &Host, words: &[&str]) {
-    let output = lab.exec(host, words);
-    assert_eq!(code(&output), 0, "{words:?}: {}", stderr(&output));
-}
 
 /// Make each fault as soon as its host has passed a test; all at once, since
 /// the tests do not wait for it.
@@ -73,14 +55,14 @@ fn make_fault(whole: &Whole, at: usize) {
         whole.has_ended_a_test(&host.name)
     });
     match at {
-        host::LINK_DOWN => set_link(host, "down"),
+        host::LINK_DOWN => host.set_link("down"),
         _ => done(lab, host, fault),
     }
 }
 
 fn undo_faults(whole: &Whole) {
     let (lab, hosts) = (&whole.lab, &whole.hosts);
-    set_link(&hosts[host::LINK_DOWN], "up");
+    hosts[host::LINK_DOWN].set_link("up");
     done(lab, &hosts[host::SSHD_FROZEN], &["pkill", "-CONT", "sshd"]);
     done(lab, &hosts[host::DISK_FULL], &["rm", "/root/ballast"]);
 }

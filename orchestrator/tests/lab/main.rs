@@ -4,6 +4,7 @@
 
 mod bed;
 mod faults;
+mod link;
 mod observe;
 mod whole;
 

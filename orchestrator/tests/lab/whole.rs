@@ -17,7 +17,7 @@ use crate::bed::{Host, ORCHESTRATOR, TestLab, built, code, stderr, stdout, wait_
 use crate::signal;
 
 /// What a Linux host gets.
-const PROGRAMS: [&str; 5] = [
+pub(crate) const PROGRAMS: [&str; 5] = [
     "kmod-integration",
     "tcp-echo",
     "tcpstats",
@@ -36,15 +36,20 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Make `dist` as `make dist` leaves it, of the programs that were built with
-/// this test.
-pub(crate) fn make_dist(dist: &Path) {
+/// Where `dist` has them.
+fn programs(dist: &Path) -> PathBuf {
     let arch = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
     };
-    let programs = dist.join(format!("linux-{arch}"));
+    dist.join(format!("linux-{arch}"))
+}
+
+/// Make `dist` as `make dist` leaves it, of the programs that were built with
+/// this test.
+pub(crate) fn make_dist(dist: &Path) {
+    let programs = programs(dist);
     let sources = dist.join("kmod/tcpstats");
     fs::create_dir_all(&programs).unwrap();
     fs::create_dir_all(&sources).unwrap();
@@ -88,6 +93,11 @@ impl Whole {
         }
     }
 
+    /// The folder of what a Linux host gets.
+    pub(crate) fn programs(&self) -> PathBuf {
+        programs(&self.scratch.path().join("dist"))
+    }
+
     pub(crate) fn runs_dir(&self) -> PathBuf {
         self.scratch.path().join("runs")
     }
@@ -112,13 +122,18 @@ impl Whole {
         self.command(&[]).output().unwrap()
     }
 
+    /// The only run's folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.log().with_file_name("")
+    }
+
     /// The only run's log; empty while there is none.
     fn log(&self) -> PathBuf {
         runs::find(Path::new(runs::LATEST), &self.runs_dir()).unwrap_or_default()
     }
 
     /// The only run's events so far.
-    fn events(&self) -> Vec<Body> {
+    pub(crate) fn events(&self) -> Vec<Body> {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         whole

@@ -9,7 +9,7 @@
 mod ack;
 mod compare;
 #[path = "../views/events.rs"]
-#[expect(dead_code, reason = "the views' tests need more of it")]
+#[expect(dead_code, unused_imports, reason = "the views' tests need more of it")]
 mod events;
 mod page;
 mod runs;

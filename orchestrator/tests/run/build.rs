@@ -28,6 +28,8 @@ pub(crate) fn source_tree(lab: &Lab, main: &str) -> PathBuf {
     write(&tree.join("kmod/tcpstats/Makefile"), "clean all:\n");
     write(&tree.join(".git/HEAD"), "a secret\n");
     write(&tree.join("target/debris"), "of a build here\n");
+    write(&tree.join("web/.gitignore"), "# Installed.\nmodules/\n");
+    write(&tree.join("web/modules/debris"), "of a tool here\n");
     tree
 }
 
@@ -84,9 +86,10 @@ fn a_tree_is_brought_built_and_run_and_an_older_change_is_built_too() {
         [Stage::Prepare, Stage::Deploy, Stage::Build, Stage::Setup]
     );
     let dir = lab.vm_dir("a");
-    for left_here in [".git", "target/debris"] {
+    for left_here in [".git", "target/debris", "web/modules"] {
         assert!(!dir.join(left_here).exists(), "{left_here}");
     }
+    assert!(dir.join("web/.gitignore").exists());
     assert!(dir.join("current/bin/tcp-echo").exists());
 
     // Another content that is older than the last build, and a member less.

@@ -104,6 +104,29 @@ fn trouble_with_the_history_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn a_service_counts_its_trouble_with_the_history() {
+    let lab = Lab::new(&["a"]);
+    let service = lab.serve("serve", "");
+    let family = "orchestrator_history_failures_total";
+    let counted = |reason: &str, count| {
+        let sample = format!("{family}{{reason=\"{reason}\"}} {count}\n");
+        service.metrics().contains(&sample)
+    };
+    assert!(counted("damaged", 0) && counted("full", 0));
+    fs::create_dir_all(service.runs()).unwrap();
+    fs::write(service.runs().join(FILE_NAME), "nonsense".repeat(1000)).unwrap();
+    let (run, _) = service.run("good", "a");
+    assert_eq!(service.wait_for_end(&run)["result"], "passed");
+    wait_until("it is counted", || counted("damaged", 1));
+    assert!(counted("full", 0));
+    // Neither does the page that lists runs do without an answer.
+    let page = service.ask_with("GET", "/", "", "");
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains(&run), "{}", page.text);
+    assert!(counted("damaged", 2), "{}", service.metrics());
+}
+
+#[test]
 fn a_service_records_its_runs() {
     let lab = Lab::new(&["a"]);
     let service = lab.serve("serve", "");

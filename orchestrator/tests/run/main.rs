@@ -21,6 +21,7 @@ mod deploy;
 mod doctor;
 mod fixture;
 mod history;
+mod hosts;
 mod lock;
 mod regressed;
 mod resume;

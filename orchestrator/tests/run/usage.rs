@@ -191,6 +191,36 @@ fn unknown_vms_and_labels_are_named() {
 }
 
 #[test]
+fn unknown_targets_and_categories_are_told_with_what_there_is() {
+    let dir = empty();
+    let stderr = refused(
+        &mut run(dir.path(), &["--all-vms", "--target", "unit,live_somke"]),
+        &dir,
+    );
+    assert!(
+        stderr.contains("did you mean live_smoke? there are: unit,"),
+        "{stderr}"
+    );
+    let mut command = run(dir.path(), &["--all-vms"]);
+    command.env("INTEGRATION_TARGET", "live_al");
+    let stderr = refused(&mut command, &dir);
+    assert!(stderr.contains("did you mean live_all?"), "{stderr}");
+    let stderr = refused(
+        &mut run(dir.path(), &["--all-vms", "--category", "A,Z"]),
+        &dir,
+    );
+    assert!(stderr.contains("there are A to I"), "{stderr}");
+
+    let text = "[defaults]\ntarget = \"bemch\"\n[[vm]]\nname = \"a\"\nhost = \"h\"\n";
+    fs::write(dir.path().join("vms.toml"), text).unwrap();
+    let output = run(dir.path(), &["--all-vms"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("vms.toml:2:10"), "{stderr}");
+    assert!(stderr.contains("did you mean bench?"), "{stderr}");
+}
+
+#[test]
 fn an_address_that_is_taken_is_told_before_anything_is_touched() {
     let dir = empty();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -143,6 +143,30 @@ fn a_target_that_lacks_something_says_what() {
 }
 
 #[test]
+fn a_vm_that_skips_every_test_has_tested_nothing() {
+    let mut lab = Lab::new(&["a"]);
+    let junit = lab.scratch("report").join("junit.xml");
+    let junit = junit.to_str().unwrap();
+    let alone = lab.run(&["--target", "skipping", "--junit", junit]);
+    assert_eq!(alone.end("a"), (VmOutcome::Skipped, None));
+    assert_eq!(alone.code(), 3, "{}", alone.stdout);
+    assert!(alone.stdout.contains("NOTHING TESTED"), "{}", alone.stdout);
+    let report = fs::read_to_string(junit).unwrap();
+    let skipped = "<skipped message=\"all its tests were skipped\"/>";
+    assert!(report.contains(skipped), "{report}");
+
+    lab.vm("b", "env = { ONE = \"passed\" }");
+    let beside = lab.run(&["--target", "skipping"]);
+    assert_eq!(beside.end("a"), (VmOutcome::Skipped, None));
+    assert_eq!(beside.end("b"), (VmOutcome::Passed, None));
+    assert_eq!(beside.code(), 0, "{}", beside.stdout);
+
+    // One target that tested something is enough.
+    let both = lab.run(&["--target", "good,skipping"]);
+    assert_eq!(both.end("a"), (VmOutcome::Passed, None));
+}
+
+#[test]
 fn metrics_are_served_during_the_run_and_stay_as_long_as_wanted() {
     let lab = Lab::new(&["a"]);
     let run = lab.start(&["--target", "good", "--linger", "1h"]);

@@ -66,7 +66,7 @@ fn get(address: SocketAddr, path: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_answers_on_its_port_until_it_is_stopped() {
     let (metrics, mut fold) = metrics();
-    let server = Server::start(ANY_PORT, metrics).await.unwrap();
+    let server = Server::start(&ANY_PORT.into(), metrics).await.unwrap();
     let address = server.address();
     assert_eq!(address.ip(), Ipv4Addr::LOCALHOST);
     assert_ne!(address.port(), 0);
@@ -85,7 +85,7 @@ async fn a_server_answers_on_its_port_until_it_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_never_finishes_does_not_hold_the_server() {
     let (metrics, _) = metrics();
-    let server = Server::start(ANY_PORT, metrics).await.unwrap();
+    let server = Server::start(&ANY_PORT.into(), metrics).await.unwrap();
     let mut slow = TcpStream::connect(server.address()).unwrap();
     slow.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
     // Answered after `slow` was accepted, since connections are taken in order.
@@ -101,14 +101,17 @@ async fn a_client_that_never_finishes_does_not_hold_the_server() {
 async fn an_address_that_is_taken_is_said_with_the_way_out() {
     let taken = TcpListener::bind(ANY_PORT).unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Server::start(address, metrics().0).await.unwrap_err();
+    let error = Server::start(&address.into(), metrics().0)
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
             "failed to listen on {address}: Address already in use (os error 98); end the program that listens there, or choose another address with --listen (port 0 takes a free one)"
         )
     );
-    let error = Server::start("192.0.2.1:0".parse().unwrap(), metrics().0).await;
+    let elsewhere: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    let error = Server::start(&elsewhere.into(), metrics().0).await;
     let text = error.unwrap_err().to_string();
     assert!(
         text.ends_with("choose one of its own with --listen"),

@@ -179,6 +179,7 @@ fn what_left_is_gone_and_what_adds_up_stays() {
             "orchestrator_runs_total{result=\"failed\"} 0",
             "orchestrator_runs_total{result=\"interrupted\"} 0",
             "orchestrator_runs_total{result=\"not_driven\"} 1",
+            "orchestrator_runs_total{result=\"nothing_tested\"} 0",
             "orchestrator_runs_total{result=\"passed\"} 1",
             "orchestrator_runs_total{result=\"regressed\"} 0",
         ]

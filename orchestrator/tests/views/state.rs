@@ -71,7 +71,7 @@ fn status(outcomes: &[Option<VmOutcome>]) -> ExitStatus {
 
 #[test]
 fn the_gravest_vm_decides_the_exit_status() {
-    use VmOutcome::{Cancelled, Failed, Hung, Infrastructure, Lost, Passed, TimedOut};
+    use VmOutcome::{Cancelled, Failed, Hung, Infrastructure, Lost, Passed, Skipped, TimedOut};
     assert_eq!(status(&[Some(Passed), Some(Passed)]), ExitStatus::Success);
     assert_eq!(
         status(&[Some(Passed), Some(Failed)]),
@@ -92,6 +92,16 @@ fn the_gravest_vm_decides_the_exit_status() {
         status(&[Some(Passed), Some(Cancelled)]),
         ExitStatus::NotDriven
     );
+    for (outcomes, decided) in [
+        ([Passed, Skipped], ExitStatus::Success),
+        ([Skipped, Failed], ExitStatus::TestsFailed),
+        ([Skipped, Lost], ExitStatus::NotDriven),
+        ([Skipped, Cancelled], ExitStatus::NotDriven),
+        ([Skipped, Skipped], ExitStatus::NothingTested),
+    ] {
+        assert_eq!(status(&outcomes.map(Some)), decided, "{outcomes:?}");
+    }
+    assert_eq!(ExitStatus::NothingTested.code(), 3);
     assert_eq!(status(&[Some(Passed), None]), ExitStatus::NotDriven);
     assert_eq!(status(&[]), ExitStatus::NotDriven);
 }

@@ -259,7 +259,7 @@ fn a_vm_that_skipped_all_its_tests_has_not_passed() {
     bring_up(&mut story, "b")
         .pass("b", 1, 3)
         .test("b", skipped("G01"));
-    story.finish("a", VmOutcome::Passed, None);
+    story.finish("a", VmOutcome::Skipped, None);
     story.finish("b", VmOutcome::Passed, None);
     story.close();
     let text = summary(&story, 80);
@@ -267,7 +267,19 @@ fn a_vm_that_skipped_all_its_tests_has_not_passed() {
         text.contains(" a    nothing tested        0        0         1 "),
         "{text}"
     );
-    assert!(text.contains("PASSED: 1 of 2 VMs passed"), "{text}");
+    assert!(
+        text.contains("PASSED: 1 of 2 VMs passed, 1 tested nothing"),
+        "{text}"
+    );
+
+    let mut story = Story::of(&["a"]);
+    bring_up(&mut story, "a").test("a", skipped("G01"));
+    story.finish("a", VmOutcome::Skipped, None).close();
+    let text = summary(&story, 80);
+    assert!(
+        text.contains("NOTHING TESTED: 0 of 1 VM passed, 1 tested nothing"),
+        "{text}"
+    );
 }
 
 #[test]

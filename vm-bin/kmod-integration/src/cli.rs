@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use protocol::target::{UnknownCategory, UnknownTarget};
+use protocol::{Category, Target};
 
-use crate::filter::Category;
 use crate::report::Format;
-use crate::targets::{Target, UnknownTarget};
 
 /// Tests of the tcpstats device and of its sources, on the machine they run on
 #[derive(Debug, Parser)]
@@ -74,7 +74,7 @@ impl Options {
     ///
     /// # Errors
     /// A name that is none.
-    pub(crate) fn target(&self) -> Result<Option<&'static Target>, UnknownTarget> {
+    pub(crate) fn target(&self) -> Result<Option<Target>, UnknownTarget> {
         self.target.as_deref().map(str::parse).transpose()
     }
 }
@@ -84,7 +84,7 @@ impl Options {
 #[derive(Debug, Clone)]
 pub(crate) struct Categories(pub(crate) Vec<Category>);
 
-fn categories(text: &str) -> Result<Categories, crate::filter::UnknownCategory> {
+fn categories(text: &str) -> Result<Categories, UnknownCategory> {
     if text.eq_ignore_ascii_case("all") {
         return Ok(Categories(Category::ALL.into()));
     }
@@ -112,8 +112,8 @@ mod tests {
             let begins = |other: &str| other == line || other.starts_with(&format!("{line} "));
             assert!(manual.lines().any(begins), "no line {line}");
         };
-        for target in Target::all() {
-            has(&format!(".It Cm {}", target.name));
+        for target in Target::ALL {
+            has(&format!(".It Cm {target}"));
         }
         manual_check::assert_options(Options::command(), manual);
     }

@@ -19,17 +19,17 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
-use protocol::Outcome;
+use protocol::{Category, Outcome, Target};
 
 use cli::Options;
-use filter::{Category, collect_tests};
+use filter::collect_tests;
 use framework::cancel::Cancel;
 use framework::restore::Restorer;
 use framework::system;
 use guardian::Role;
 use report::{Report, ReportError};
 use supervise::{Limits, supervise};
-use targets::{Session, Target, TargetError};
+use targets::{Session, TargetError};
 
 const PASSED: u8 = 0;
 const FAILED: u8 = 1;
@@ -74,7 +74,7 @@ fn guarded(options: Options) -> Result<u8, Fault> {
     }
 }
 
-fn start(target: &'static Target, options: Options) -> Result<u8, Fault> {
+fn start(target: Target, options: Options) -> Result<u8, Fault> {
     let cancel = Cancel::on_signals().map_err(Fault::of(FAILED))?;
     let restorer = Restorer::default();
     let report = Report::new(io::stdout(), options.format, options.output_dir.as_deref())
@@ -93,9 +93,9 @@ fn start(target: &'static Target, options: Options) -> Result<u8, Fault> {
 }
 
 /// Run the target between the first and the last event.
-fn run(target: &Target, session: &Session<Stdout>) -> Result<u8, Fault> {
+fn run(target: Target, session: &Session<Stdout>) -> Result<u8, Fault> {
     session.report().hello(system::hello()).map_err(untold)?;
-    let ended = (target.run)(session, target.name);
+    let ended = targets::run_of(target)(session, target.name());
     let mut report = session.report();
     match ended {
         Ok(()) => match report.bye().map_err(untold)? {
@@ -132,9 +132,9 @@ fn untold(error: ReportError) -> Fault {
 
 /// Name every target, and of each its tests that are known without running it.
 fn list(out: &mut impl Write) -> io::Result<()> {
-    for target in Target::all() {
-        writeln!(out, "{:18} {}", target.name, target.about)?;
-        if target.name == "live_integration" {
+    for target in Target::ALL {
+        writeln!(out, "{target:18} {}", target.about())?;
+        if target == Target::LiveIntegration {
             for test in collect_tests(&Category::ALL) {
                 let title = test.category.title();
                 writeln!(

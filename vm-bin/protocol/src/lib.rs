@@ -5,6 +5,7 @@
 //! - [`event`]: the events themselves.
 //! - [`write`]: numbers, stamps and prints them.
 //! - [`read`]: checks the stream: version, numbering, and its end.
+//! - [`target`]: what it can be asked for.
 //!
 //! `schema/events-v1.json` describes a line as a JSON Schema; it is made from
 //! the types.
@@ -18,11 +19,13 @@ pub mod read;
 #[cfg(test)]
 mod schema;
 mod swift;
+pub mod target;
 pub mod write;
 
 pub use event::{Body, Event, Outcome};
 pub use read::{Decoded, Decoder, StreamError};
 pub use swift::TestEvent;
+pub use target::{Category, Target};
 pub use write::Writer;
 
 /// The `v` of every event that this crate writes.

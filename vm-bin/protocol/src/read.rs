@@ -75,6 +75,7 @@ pub enum Decoded {
 #[derive(Debug, Default)]
 pub struct Decoder {
     lines: u64,
+    is_plain: bool,
     bye: Option<Outcome>,
     unknown: BTreeSet<String>,
     unknown_fields: BTreeSet<String>,
@@ -98,7 +99,7 @@ impl Decoder {
         self.lines += 1;
         let number = self.lines;
         let swift = swift::test_finished(line);
-        let all_is_known = swift.is_some();
+        self.is_plain = swift.is_some();
         let event = match swift {
             Some(event) => event,
             None => serde_json::from_slice(line).map_err(|error| StreamError::Garbage {
@@ -126,7 +127,7 @@ impl Decoder {
         if expected == 0 && !matches!(event.body, Body::Hello(_)) {
             return Err(StreamError::NoHello);
         }
-        if !all_is_known && !matches!(event.body, Body::Unknown) {
+        if !self.is_plain && !matches!(event.body, Body::Unknown) {
             self.note_unknown_fields(line, &event);
         }
         match event.body {
@@ -145,6 +146,13 @@ impl Decoder {
     /// [`StreamError::NoBye`] where it was cut off.
     pub fn finish(&self) -> Result<Outcome, StreamError> {
         self.bye.ok_or(StreamError::NoBye { events: self.lines })
+    }
+
+    /// Whether the line that was read last is the end of a test and nothing else:
+    /// it says what its event says, and no more.
+    #[must_use]
+    pub fn is_plain_test(&self) -> bool {
+        self.is_plain
     }
 
     /// Fields that were met for the first time since the last call, and that

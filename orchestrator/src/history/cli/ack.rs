@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Error, runtime, status};
 use crate::event::SeriesChange;
-use crate::history::{Ack, History, SeriesKey};
+use crate::history::{Ack, History, Point, SeriesKey, Wanted};
 use crate::outputs::print;
 use crate::projection::benchmarks::name;
 use crate::projection::findings::change_line;
@@ -72,9 +72,8 @@ fn ack(args: &Args) -> Result<(), Error> {
 /// Every change for the worse that stands, over the whole history.
 async fn regressions(history: &History) -> Result<Vec<Regression>, Error> {
     let acks = history.acks().await?;
-    let mut found = Vec::new();
-    for key in history.series().await? {
-        let points = history.points(&key).await?;
+    let mut found: Vec<Regression> = Vec::new();
+    let judge = |key: SeriesKey, points: Vec<Point>| {
         let judged = JudgedSeries::of(&key, &points, &acks);
         let stands = |standing| matches!(standing, Standing::Confirmed | Standing::Acknowledged);
         let changes = judged.changes.into_iter().filter(|c| stands(c.standing));
@@ -84,7 +83,9 @@ async fn regressions(history: &History) -> Result<Vec<Regression>, Error> {
             change: named.change,
             ack: named.ack,
         }));
-    }
+    };
+    history.each_series(Wanted::All, judge).await?;
+    found.sort_by(|a, b| a.of.place().cmp(&b.of.place()));
     Ok(found)
 }
 

@@ -20,8 +20,9 @@ use crate::pipeline::terminate::{GRACE, terminate};
 use crate::ssh::remote::{Process, beginning, last_line};
 use crate::ssh::{Connection, Exit, RemoteError};
 
-/// What of the tree stays here: what git and builds keep, and what is on the VM
-/// beside it; rsync(1) also leaves the latter alone there.
+/// What of the tree stays here besides what its `.gitignore` files name: what
+/// git and builds keep, and what is on the VM beside it; rsync(1) also leaves
+/// the latter alone there.
 const EXCLUDED: [&str; 9] = [
     "/.git",
     "/target",
@@ -91,6 +92,7 @@ impl Pipeline {
         for excluded in EXCLUDED {
             command.arg(format!("--exclude={excluded}"));
         }
+        command.arg("--filter=:- .gitignore");
         let source = self.shared.source.join("");
         command
             .arg("--")
@@ -187,7 +189,7 @@ impl Pipeline {
     ) -> Result<T, Failure> {
         let connection = &machine.connection;
         self.recorded(stage, async {
-            let bounded = self.limited(stage, work);
+            let bounded = self.limited(machine, stage, work);
             let done = self.shared.stop.unless(bounded).await;
             if done.is_err() && !connection.is_lost() {
                 // Whether that works or not, why it had to be is what is told.

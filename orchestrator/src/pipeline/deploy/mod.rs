@@ -48,7 +48,7 @@ impl Pipeline {
         let work = self.local_work().await?;
         let connection = &machine.connection;
         let deployed = self
-            .stage(Stage::Deploy, async {
+            .stage(machine, Stage::Deploy, async {
                 match mode {
                     Deploy::Cross => self.upload(machine, facts).await.map(Some),
                     Deploy::None => self.find_programs(connection).await.map(Some),

@@ -158,6 +158,7 @@ impl Listed {
             "passed" => ("passed", Tone::Good),
             "failed" => ("failed", Tone::Bad),
             "regressed" => ("regressed", Tone::Bad),
+            "nothing_tested" => ("nothing tested", Tone::Warn),
             "not_driven" => ("not all driven", Tone::Warn),
             "running" => ("running", Tone::Quiet),
             "waiting" => ("waiting", Tone::Quiet),

@@ -11,6 +11,7 @@
 
 mod counted;
 mod device;
+mod history;
 mod process;
 mod state;
 pub(crate) mod table;
@@ -30,10 +31,11 @@ use counted::Counted;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What a run can end as.
-const RESULTS: [ExitStatus; 5] = [
+const RESULTS: [ExitStatus; 6] = [
     ExitStatus::Success,
     ExitStatus::Regressed,
     ExitStatus::TestsFailed,
+    ExitStatus::NothingTested,
     ExitStatus::NotDriven,
     ExitStatus::Interrupted,
 ];
@@ -77,10 +79,11 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// With what this process costs, where it is this process that is looked at.
+    /// With what this process costs and what trouble it has with the history, where
+    /// it is this process that is looked at.
     #[must_use]
     pub fn with_process(self) -> Self {
-        self.with(process::OfProcess)
+        self.with(process::OfProcess).with(history::OfHistory)
     }
 
     /// With other families, too.

@@ -39,6 +39,14 @@ pub(super) const RUNS: Family = Family::new(
     "Runs that this process finished, by result.",
     "run_finished",
 );
+pub(super) const HISTORY_FAILURES: Family = Family::new(
+    "orchestrator_history_failures_total",
+    Kind::Counter,
+    &["reason"],
+    "Times that the history of runs could not be read or written: damaged, full, locked, schema, \
+     unwritable or other. Runs are not changed by it; the logs have all that it lacks.",
+    "the history",
+);
 pub(super) const RETRIES: Family = Family::new(
     "orchestrator_retries_total",
     Kind::Counter,
@@ -197,7 +205,14 @@ const SECTIONS: [Section; 6] = [
     Section {
         title: "The orchestrator",
         intro: "Served by `run` and by `serve`. What adds up counts from the start of the process.",
-        families: &[BUILD_INFO, EVENTS_TOTAL, RUN_IN_PROGRESS, RUNS, CONNECTS],
+        families: &[
+            BUILD_INFO,
+            EVENTS_TOTAL,
+            RUN_IN_PROGRESS,
+            RUNS,
+            CONNECTS,
+            HISTORY_FAILURES,
+        ],
     },
     Section {
         title: "VMs",

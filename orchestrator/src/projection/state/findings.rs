@@ -2,7 +2,7 @@
 //! What was found of a VM's benchmarks at the end of the run.
 
 use super::clip::clip;
-use super::vm::KEPT_BENCHMARKS;
+use super::target::KEPT_BENCHMARKS;
 use crate::event::{Compared, Judged, Quantity};
 
 /// A VM's benchmarks beside their history and beside another run.

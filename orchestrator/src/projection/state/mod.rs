@@ -9,6 +9,7 @@ mod benchmark;
 mod clip;
 mod counters;
 mod findings;
+mod target;
 mod vm;
 
 use std::collections::{BTreeSet, HashMap};
@@ -25,11 +26,14 @@ pub(crate) use clip::{clip, clip_test};
 pub use counters::Counters;
 pub(crate) use counters::clipped;
 pub use findings::Findings;
-pub(crate) use vm::KEPT_BENCHMARKS;
-pub use vm::{
-    KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, Tally, TargetEnd, TargetState,
-    VmEnd, VmState,
-};
+pub(crate) use target::KEPT_BENCHMARKS;
+pub use target::{Tally, TargetEnd, TargetState};
+pub use vm::{KEPT_LINES, KEPT_TESTS, Phase, Scrapes, Session, StageState, VmEnd, VmState};
+
+/// Targets of one VM, and categories of one target.
+const KEPT_NAMES: usize = 64;
+/// What the names beyond [`KEPT_NAMES`] are counted under.
+const OTHER: &str = "other";
 
 /// A run after some of its events.
 #[derive(Debug, Clone, Default)]
@@ -147,17 +151,20 @@ impl RunState {
     /// end outweighs failed tests, since tests that did not run say nothing. A
     /// cancelled VM counts for nothing beside the one that it was cancelled
     /// for, and as not driven where there is none; so does a VM, or a run,
-    /// whose end is not in the log. A regression that is to count does so where
+    /// whose end is not in the log. A VM that skipped all its tests counts for
+    /// nothing beside one that passed. A regression that is to count does so where
     /// nothing else is wrong.
     #[must_use]
     pub fn exit_status(&self) -> ExitStatus {
         let mut passed = 0;
+        let mut skipped = 0;
         let mut failed = 0;
         for vm in &self.vms {
             match vm.end().map(|end| end.outcome) {
                 Some(VmOutcome::Passed | VmOutcome::ExpectedFailure | VmOutcome::Flaky) => {
                     passed += 1;
                 }
+                Some(VmOutcome::Skipped) => skipped += 1,
                 Some(VmOutcome::Failed) => failed += 1,
                 Some(VmOutcome::Cancelled) => {}
                 Some(
@@ -174,7 +181,9 @@ impl RunState {
             ExitStatus::NotDriven
         } else if failed > 0 {
             ExitStatus::TestsFailed
-        } else if passed > 0 && passed == self.vms.len() {
+        } else if skipped > 0 && skipped == self.vms.len() {
+            ExitStatus::NothingTested
+        } else if passed > 0 && passed + skipped == self.vms.len() {
             if self.vms.iter().any(|vm| vm.findings.fail_run()) {
                 ExitStatus::Regressed
             } else {

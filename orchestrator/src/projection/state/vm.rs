@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One VM of the state: its stages, its targets and their tests.
+//! One VM of the state: its stages, and what its programs said.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use protocol::event::{Level, TestFinished};
-use serde::Serialize;
 
 use super::benchmark::BenchmarkState;
 use super::clip::{clip, clip_test, shown};
-use super::counters::{self, Counters};
+use super::counters;
 use super::findings::Findings;
+use super::target::{Tally, TargetEnd, TargetState};
+use super::{KEPT_NAMES, OTHER};
 use crate::event::{Cause, ConsoleKind, Facts, PlannedVm, Reading, ScrapeReason, Stage, VmOutcome};
 use crate::scrape::series;
 
@@ -24,12 +25,6 @@ const KEPT_NOTES: usize = 20;
 /// Lines of a kernel's that are kept of its crash: with the trap's registers,
 /// where in the stack it was.
 const QUOTED_LINES: usize = 24;
-/// Targets of one VM, and categories of one target.
-const KEPT_NAMES: usize = 64;
-/// Benchmarks of one target.
-pub(crate) const KEPT_BENCHMARKS: usize = 512;
-/// What the names beyond [`KEPT_NAMES`] are counted under.
-const OTHER: &str = "other";
 
 /// One VM of a run.
 #[derive(Debug, Clone)]
@@ -136,80 +131,6 @@ pub struct Session {
     pub kept: bool,
 }
 
-/// One target on one VM.
-#[derive(Debug, Clone, Default)]
-pub struct TargetState {
-    /// Its name.
-    pub target: String,
-    /// The planned target that it is, or is a member of.
-    pub planned: String,
-    /// Tests that it is going to report, where it said so.
-    pub expected: Option<u32>,
-    /// Tests that it reported, by category; `None` for those without one.
-    pub tests: BTreeMap<Option<String>, Tally>,
-    /// Failing tests, in order, texts cut to a bounded length.
-    pub failed: Vec<TestFinished>,
-    /// Skipped tests, likewise.
-    pub skipped: Vec<TestFinished>,
-    /// What it measured, in order.
-    pub benchmarks: Vec<BenchmarkState>,
-    /// The device's counters over the target.
-    pub counters: Counters,
-    /// Its end; absent while it runs, and for good where it was cut off.
-    pub end: Option<TargetEnd>,
-}
-
-/// The end of a target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetEnd {
-    /// Of all its tests together.
-    pub outcome: protocol::Outcome,
-    /// Wall time, seconds.
-    pub duration_s: f64,
-    /// When that was, by the orchestrator's clock.
-    pub time: Timestamp,
-}
-
-/// Tests by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Tests that passed.
-    pub passed: u32,
-    /// Tests that failed.
-    pub failed: u32,
-    /// Tests that were skipped.
-    pub skipped: u32,
-}
-
-impl Tally {
-    /// Tests that ended, however they did.
-    #[must_use]
-    pub fn done(self) -> u32 {
-        self.passed
-            .saturating_add(self.failed)
-            .saturating_add(self.skipped)
-    }
-
-    pub(crate) fn count(&mut self, outcome: protocol::Outcome) {
-        let counter = match outcome {
-            protocol::Outcome::Passed => &mut self.passed,
-            protocol::Outcome::Failed => &mut self.failed,
-            protocol::Outcome::Skipped => &mut self.skipped,
-        };
-        *counter = counter.saturating_add(1);
-    }
-}
-
-impl std::iter::Sum for Tally {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        tallies.fold(Self::default(), |sum, tally| Self {
-            passed: sum.passed.saturating_add(tally.passed),
-            failed: sum.failed.saturating_add(tally.failed),
-            skipped: sum.skipped.saturating_add(tally.skipped),
-        })
-    }
-}
-
 impl VmState {
     pub(super) fn new(planned: PlannedVm) -> Self {
         Self {
@@ -245,19 +166,6 @@ impl VmState {
         self.planned.expected_failures.contains(&name)
     }
 
-    /// Whether it passed because there was nothing to fail: every test was
-    /// skipped.
-    #[must_use]
-    pub fn has_only_skipped(&self) -> bool {
-        let Tally {
-            passed,
-            failed,
-            skipped,
-        } = self.tally();
-        let outcome = self.end().map(|end| end.outcome);
-        outcome == Some(VmOutcome::Passed) && passed + failed == 0 && skipped > 0
-    }
-
     /// Its tests over all targets.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -284,6 +192,20 @@ impl VmState {
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&TargetState> {
         self.targets.iter().find(|target| target.target == name)
+    }
+
+    /// What a planned target came to, where its bye was heard: a bye tells the
+    /// worst of all members, so that it says nothing of what they have in common.
+    #[must_use]
+    pub fn came_to(&self, planned: &str) -> Option<protocol::Outcome> {
+        let (outcome, _) = self.sessions.get(planned)?.end?;
+        let members = self.targets.iter().filter(|t| t.planned == planned);
+        let tally: Tally = members.map(TargetState::tally).sum();
+        Some(match outcome {
+            protocol::Outcome::Failed => outcome,
+            _ if tally.has_only_skipped() => protocol::Outcome::Skipped,
+            _ => protocol::Outcome::Passed,
+        })
     }
 
     /// Whether a planned target came to its end and was believed to: what
@@ -429,9 +351,7 @@ impl VmState {
         let kept_failed: usize = self.targets.iter().map(|t| t.failed.len()).sum();
         let kept_skipped: usize = self.targets.iter().map(|t| t.skipped.len()).sum();
         let target = self.target_mut(&test.target);
-        target
-            .category_mut(test.category.as_deref())
-            .count(test.outcome);
+        target.count(test.category.as_deref(), test.outcome);
         let (list, kept) = match test.outcome {
             protocol::Outcome::Passed => return,
             protocol::Outcome::Failed => (&mut target.failed, kept_failed),
@@ -498,30 +418,5 @@ impl VmState {
             self.last_lines.pop_front();
         }
         self.last_lines.push_back(clip(line));
-    }
-}
-
-impl TargetState {
-    /// Its tests over all categories.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        self.tests.values().copied().sum()
-    }
-
-    fn measured(&mut self, new: BenchmarkState) {
-        let known = self.benchmarks.iter_mut();
-        if let Some(old) = known.into_iter().find(|old| old.is_same_series(&new)) {
-            *old = new;
-        } else if self.benchmarks.len() < KEPT_BENCHMARKS {
-            self.benchmarks.push(new);
-        }
-    }
-
-    fn category_mut(&mut self, name: Option<&str>) -> &mut Tally {
-        let mut key = name.map(clip);
-        if self.tests.len() >= KEPT_NAMES && !self.tests.contains_key(&key) {
-            key = Some(OTHER.to_owned());
-        }
-        self.tests.entry(key).or_default()
     }
 }

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is done to a host, by its place in the lab.
 mod host {
-    /// Its benchmarks were a hundred times as fast, by the logs of runs before.
+    /// Its benchmarks were a hundred times as fast once, by the logs of runs before.
     pub(super) const SLOWER: usize = 0;
     pub(super) const FAILING: usize = 1;
     pub(super) const UNREACHABLE: usize = 2;
@@ -90,7 +90,11 @@ fn every_panel_has_its_data_and_alerts_arrive() {
             break;
         }
         let is_late = Instant::now() > deadline;
-        assert!(!is_late, "no data: {missing:#?}\nno alert: {left:?}");
+        assert!(
+            !is_late,
+            "no data: {missing:#?}\nno alert: {left:?}\n{}",
+            watch.told()
+        );
         std::thread::sleep(PAUSE);
     }
 

@@ -84,6 +84,13 @@ impl Watch {
         fs::read_to_string(self.dir.join("observe.err")).unwrap()
     }
 
+    /// What the service told last.
+    pub(super) fn told(&self) -> String {
+        let told = fs::read_to_string(self.dir.join("serve.log")).unwrap();
+        let last = told.lines().rev().take(100).collect::<Vec<_>>();
+        last.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
     /// The folder of the service's runs.
     pub(super) fn runs(&self) -> PathBuf {
         self.dir.join("runs")

@@ -15,10 +15,9 @@ mod named_profiles;
 mod port_filter;
 mod state_filter;
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use protocol::Category;
 use tcpstats::device::{Device, DeviceError};
 use tcpstats::sysctl::SysctlError;
 
@@ -32,82 +31,18 @@ use model::{Filter, Socket};
 /// How often a fixture that wants certain ports is tried with others.
 const PORT_ATTEMPTS: usize = 20;
 
-/// A category of tests; its letter begins their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Category {
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-    G,
-    H,
-    I,
-}
-
-impl Category {
-    pub(crate) const ALL: [Self; 9] = [
-        Self::A,
-        Self::B,
-        Self::C,
-        Self::D,
-        Self::E,
-        Self::F,
-        Self::G,
-        Self::H,
-        Self::I,
-    ];
-
-    /// What its tests are about.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::A => "ports",
-            Self::B => "states",
-            Self::C => "IP version",
-            Self::D => "addresses",
-            Self::E => "several directives",
-            Self::F => "fields and format",
-            Self::G => "named profiles",
-            Self::H => "concurrent readers",
-            Self::I => "combinations",
-        }
-    }
-
-    fn tests(self) -> Vec<Case> {
-        match self {
-            Self::A => port_filter::cases(),
-            Self::B => state_filter::cases(),
-            Self::C => ipversion_filter::cases(),
-            Self::D => address_filter::cases(),
-            Self::E => combined_filter::cases(),
-            Self::F => format_fields::cases(),
-            Self::G => named_profiles::cases(),
-            Self::H => concurrent_readers::cases(),
-            Self::I => combinatorial_coverage::cases(),
-        }
-    }
-}
-
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-/// The letter is none of a category's.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown category '{0}', there are A to I, several as A,B,D, and all")]
-pub(crate) struct UnknownCategory(String);
-
-impl FromStr for Category {
-    type Err = UnknownCategory;
-
-    fn from_str(letter: &str) -> Result<Self, UnknownCategory> {
-        Self::ALL
-            .into_iter()
-            .find(|category| category.to_string().eq_ignore_ascii_case(letter))
-            .ok_or_else(|| UnknownCategory(letter.to_owned()))
+/// The tests of a category, without their ids.
+fn cases(category: Category) -> Vec<Case> {
+    match category {
+        Category::A => port_filter::cases(),
+        Category::B => state_filter::cases(),
+        Category::C => ipversion_filter::cases(),
+        Category::D => address_filter::cases(),
+        Category::E => combined_filter::cases(),
+        Category::F => format_fields::cases(),
+        Category::G => named_profiles::cases(),
+        Category::H => concurrent_readers::cases(),
+        Category::I => combinatorial_coverage::cases(),
     }
 }
 
@@ -192,7 +127,7 @@ impl Test {
 /// The tests of these categories, in order.
 pub(crate) fn collect_tests(categories: &[Category]) -> Vec<Test> {
     let numbered = |category: Category| {
-        (1..).zip(category.tests()).map(move |(number, case)| Test {
+        (1..).zip(cases(category)).map(move |(number, case)| Test {
             id: format!("{category}{number:02}"),
             category,
             name: case.name,

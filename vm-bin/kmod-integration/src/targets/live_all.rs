@@ -23,16 +23,15 @@ pub(super) fn run<W: Write>(session: &Session<W>, _name: &str) -> Result<(), Tar
     // after that, and ends before the module is put back.
     let _module = load_if_absent(session)?;
     let exporter = start_exporter(session)?;
-    let exporter = exporter.as_ref();
     members.run("live_bench", |session, name| {
-        read_bench::run(session, name, exporter)
+        read_bench::run(session, name, exporter.as_ref().ok())
     })?;
     members.run("live_stats", |session, name| {
-        sysctl_counters::run(session, name, exporter)
+        sysctl_counters::run(session, name, exporter.as_ref().map_err(String::as_str))
     })?;
     members.run("live_dtrace", dtrace_probes::run)?;
     members.run("live_dos", |session, name| {
-        dos_protection::run(session, name, exporter)
+        dos_protection::run(session, name, exporter.as_ref().ok())
     })?;
     members.run("live_integration", live_integration::run)?;
     members.run("live_soak", |session, name| {
@@ -51,17 +50,19 @@ fn load_if_absent<W: Write>(session: &Session<W>) -> Result<Option<Module>, Targ
     Ok(Some(module))
 }
 
-/// Without an exporter the targets do without: that is said, and no failure.
-fn start_exporter<W: Write>(session: &Session<W>) -> Result<Option<Exporter>, ReportError> {
+/// Without an exporter the targets do without, for the reason that is given: that
+/// is said, and no failure.
+fn start_exporter<W: Write>(session: &Session<W>) -> Result<Result<Exporter, String>, ReportError> {
     let program = &session.options.exporter;
     match Exporter::start(program, &session.cancel, &session.restorer) {
         Ok(exporter) => {
             session.report().exporter(exporter.address())?;
-            Ok(Some(exporter))
+            Ok(Ok(exporter))
         }
         Err(error) => {
-            session.warn(format!("{error}: the targets go without an exporter"))?;
-            Ok(None)
+            let reason = error.to_string();
+            session.warn(format!("{reason}: the targets go without an exporter"))?;
+            Ok(Err(reason))
         }
     }
 }

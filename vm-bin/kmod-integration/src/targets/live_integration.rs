@@ -3,9 +3,11 @@
 
 use std::io::Write;
 
+use protocol::Category;
+
 use super::series::{self, Ending, Evidence, Series};
 use super::{Session, TargetError};
-use crate::filter::{Category, Lab, Test, collect_tests};
+use crate::filter::{Lab, Test, collect_tests};
 use crate::framework::{echo, loopback};
 
 /// Lengths of the buffer that tests read through, taken in turn: one record, a

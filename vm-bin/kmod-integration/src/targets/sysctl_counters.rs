@@ -51,11 +51,11 @@ const KINDS: [(&str, Option<&str>); 5] = [
     ("an address", Some("addr")),
 ];
 
-/// Run it, with the exporter that [`super::live_all`] has.
+/// Run it, with the exporter that [`super::live_all`] has, or why there is none.
 pub(super) fn run<W: Write>(
     session: &Session<W>,
     name: &str,
-    exporter: Option<&Exporter>,
+    exporter: Result<&Exporter, &str>,
 ) -> Result<(), TargetError> {
     series::demand_device()?;
     Series::run(session, name, TESTS, |series| {
@@ -313,12 +313,8 @@ fn read_rounds(
 }
 
 /// The exporter's number of sockets against the records of a read.
-fn cross_check<W: Write>(session: &Session<W>, exporter: Option<&Exporter>) -> TestResult {
-    let Some(exporter) = exporter else {
-        return Err(Ending::Skipped(
-            "there is no exporter: live_all starts one".to_owned(),
-        ));
-    };
+fn cross_check<W: Write>(session: &Session<W>, exporter: Result<&Exporter, &str>) -> TestResult {
+    let exporter = exporter.map_err(|reason| Ending::Skipped(reason.to_owned()))?;
     let connections = session.options.connections.first().copied();
     let crowd = Crowd::start(
         &session.options.tcp_echo,

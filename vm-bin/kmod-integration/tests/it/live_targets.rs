@@ -452,7 +452,11 @@ fn an_exporter_that_is_absent_or_silent_fails_no_test() {
         demand_passed(&ran);
         let warnings = logged(&ran, Level::Warn);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].starts_with("failed to start /nonexistent/exporter: "));
+        let absent = "failed to start /nonexistent/exporter: ";
+        assert!(warnings[0].starts_with(absent));
+        let tests = ran.tests();
+        let said = test_of(&tests, "exporter").message.as_deref().unwrap();
+        assert!(said.starts_with(absent), "{said}");
 
         let folder = tempfile::tempdir().unwrap();
         // Nobody listens there.
