@@ -21,7 +21,7 @@ SHELL_SCRIPTS := .ci/run nix/test/bin/nix $(shell find scripts kmod nix -path km
 
 .PHONY: help
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: setup
 setup: ## install what building, testing and the lab need (Debian)

@@ -184,7 +184,7 @@ await Prometheus "$dir/prometheus.log" "http://127.0.0.1:$prometheus_port/-/read
 
 cat <<END
 
-orchestrator   http://127.0.0.1:$orchestrator_port/metrics
+orchestrator   http://127.0.0.1:$orchestrator_port/ (its /metrics is scraped)
 Prometheus     http://127.0.0.1:$prometheus_port/
 Alertmanager   http://127.0.0.1:$alertmanager_port/
                (Debian's has no page: amtool --alertmanager.url=http://127.0.0.1:$alertmanager_port alert)

@@ -138,6 +138,16 @@ pub enum Body {
         /// The line, cut to a bounded length.
         line: String,
     },
+    /// The orchestrator found something about a VM that a person is to know, and
+    /// that decides nothing.
+    Note {
+        /// The VM's name.
+        vm: String,
+        /// The stage in which it was found.
+        stage: Stage,
+        /// What, in one line.
+        line: String,
+    },
     /// A VM's console printed something that its kernel says when it is in
     /// trouble.
     Console {

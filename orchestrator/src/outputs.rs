@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use tokio::runtime::Builder;
 
 use crate::event::Event;
@@ -41,11 +42,19 @@ pub struct Outputs {
 #[derive(Debug, Default, clap::Args)]
 pub struct Files {
     /// Write a JUnit report, with every attempt at each test
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(file))]
     junit: Option<PathBuf>,
     /// Write a page that needs no other file: VMs, targets, failures, stages, benchmarks
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(file))]
     html: Option<PathBuf>,
+}
+
+/// A file's name; what elsewhere means standard output must not become one.
+fn file(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path == Path::new("-") {
+        return Err("name a file; /dev/stdout is the standard output");
+    }
+    Ok(path)
 }
 
 /// Why an output is missing.

@@ -7,7 +7,7 @@ use regression::{Change, Suspicion};
 use serde::Serialize;
 
 use super::series::Series;
-use crate::projection::text::{percent, probability};
+use crate::projection::text::{count, percent, probability};
 
 /// What was found, by the names of the points.
 #[derive(Debug, Serialize)]
@@ -79,10 +79,10 @@ impl Verdict {
     /// # Errors
     /// What writing gives.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let points = count(self.points, "point");
         match self.changes.len() {
-            0 => writeln!(out, "no change in {} points", self.points)?,
-            1 => writeln!(out, "1 change in {} points", self.points)?,
-            count => writeln!(out, "{count} changes in {} points", self.points)?,
+            0 => writeln!(out, "no change in {points}")?,
+            changes => writeln!(out, "{} in {points}", count(changes, "change"))?,
         }
         for change in &self.changes {
             writeln!(

@@ -37,7 +37,13 @@ pub struct Args {
     name: Option<LabName>,
 
     /// Folder of the lab's files [default: /run/tcpstats-NAME]
-    #[arg(long, global = true, value_name = "DIR", env = "TCPSTATS_LAB_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "TCPSTATS_LAB_DIR",
+        hide_env_values = true
+    )]
     dir: Option<PathBuf>,
 
     #[command(subcommand)]

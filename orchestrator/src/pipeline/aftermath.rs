@@ -109,7 +109,7 @@ impl Pipeline {
         let Some((program, arguments)) = self.vm.reset.as_deref().and_then(<[_]>::split_first)
         else {
             let line = "the inventory names no `reset` for this VM";
-            self.output(Stage::Recover, line).await;
+            self.note(Stage::Recover, line).await;
             return Ok(false);
         };
         let tried = format!("reset the VM with {program}");
@@ -209,7 +209,7 @@ impl Pipeline {
         };
         if let Err(error) = written.await {
             let line = format!("{name} could not be written: {error}");
-            self.output(Stage::Recover, line).await;
+            self.note(Stage::Recover, line).await;
         }
     }
 }

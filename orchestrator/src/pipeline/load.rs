@@ -74,12 +74,13 @@ impl Pipeline {
             .await?;
         match info.exit {
             Exit::Status(0) => {
-                let line = if is_own(connection, programs).await? {
-                    "the device is served already; it is used as it is"
+                if is_own(connection, programs).await? {
+                    let line = "the device is served already; it is used as it is";
+                    self.output(Stage::Load, line).await;
                 } else {
-                    "the device is served by another tcpstatsd than this run's; the tests are of that one"
-                };
-                self.output(Stage::Load, line).await;
+                    let line = "the device is served by another tcpstatsd than this run's; the tests are of that one";
+                    self.note(Stage::Load, line).await;
+                }
                 return Ok(());
             }
             Exit::Status(126 | 127) => {

@@ -351,6 +351,15 @@ impl Pipeline {
         .await;
     }
 
+    async fn note(&self, stage: Stage, line: impl Into<String>) {
+        self.record(Body::Note {
+            vm: self.vm.name.clone(),
+            stage,
+            line: line.into(),
+        })
+        .await;
+    }
+
     async fn record(&self, body: Body) {
         self.shared.recorder.record(body).await;
     }

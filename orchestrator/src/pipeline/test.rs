@@ -231,7 +231,7 @@ impl Pipeline {
                 let exit = exit.map_err(|error| of_target(error, &tried))?;
                 let passed = verdict(decoder.finish(), exit, last_words, &tried)?;
                 for line in known.to_be_told(target) {
-                    self.output(Stage::Test, line).await;
+                    self.note(Stage::Test, line).await;
                 }
                 Ok(Ran {
                     verdict: known.verdict(passed),

@@ -89,7 +89,9 @@ impl Projection for Details {
                 } => self.written(vm).line(time, message),
                 _ => {}
             },
-            Body::Output { vm, line, .. } => self.written(vm).line(time, line),
+            Body::Output { vm, line, .. } | Body::Note { vm, line, .. } => {
+                self.written(vm).line(time, line);
+            }
             Body::Console { vm, kind, lines } => {
                 let reports = &mut self.written(vm).reports;
                 if reports.len() < KEPT_REPORTS {

@@ -63,6 +63,7 @@ fn line(paint: Paint, state: &RunState, body: &Body) -> Option<String> {
             (vm, printable(&said).into_owned())
         }
         Body::Harness { vm, event, .. } => (vm, harness(paint, state, vm, &event.body)?),
+        Body::Note { vm, line, .. } => (vm, paint.text(Tone::Warn, printable(line))),
         Body::Console { vm, kind, lines } => (vm, console(paint, *kind, lines)),
         Body::TargetRetried {
             vm,

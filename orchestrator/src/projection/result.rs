@@ -57,6 +57,8 @@ struct Vm<'a> {
     /// The benchmarks beside the run that was named for that.
     compared: &'a [Compared],
     scrapes: Scrapes<'a>,
+    /// What else is to be known of it.
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -166,6 +168,7 @@ fn vm(vm: &VmState) -> Vm<'_> {
             failed: &vm.scrapes.failed,
             last: &vm.scraped,
         },
+        notes: &vm.notes,
     }
 }
 

@@ -321,12 +321,25 @@ fn broken_in(vm: &VmState, stage: Stage) -> String {
 
 /// What is worth knowing even where all passed, line by line.
 pub(super) fn notes(state: &RunState) -> Vec<String> {
-    let mut lines: Vec<String> = state.vms.iter().filter_map(retries).collect();
+    let mut lines = told(state);
+    lines.extend(state.vms.iter().filter_map(retries));
     lines.extend(state.vms.iter().filter_map(scrapes));
     lines.extend(slowest(state));
     lines.extend(device(state));
     lines.push(format!("tests: {}", text::tally(state.tally())));
     lines
+}
+
+/// What was noted of VMs; what is the same of several, once.
+fn told(state: &RunState) -> Vec<String> {
+    let mut told: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for vm in &state.vms {
+        for note in &vm.notes {
+            told.entry(note).or_default().push(vm.name());
+        }
+    }
+    let line = |(note, vms): (&str, Vec<&str>)| format!("{}: {}", names(&vms), printable(note));
+    told.into_iter().map(line).collect()
 }
 
 fn retries(vm: &VmState) -> Option<String> {

@@ -368,6 +368,7 @@ impl View for Terminal {
             | Body::Scraped { .. }
             | Body::ScrapeFailed { .. }
             | Body::Output { .. }
+            | Body::Note { .. }
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::Judged { .. }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::clockwork;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, names};
 use crate::inventory::Inventory;
 use crate::plan;
 
@@ -67,7 +67,7 @@ struct RawEntry {
     cron: Spanned<String>,
     target: Option<String>,
     category: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "names")]
     vms: Vec<String>,
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -181,6 +181,16 @@ mod tests {
                 "\n[[schedule]]\ncron = \"0 3 * * *\"\nvms = [\"b\"]\n",
                 2,
                 "no VM \"b\"",
+            ),
+            (
+                "[[schedule]]\ncron = \"0 3 * * *\"\nvms = []\n",
+                3,
+                "`vms` is empty",
+            ),
+            (
+                "[[schedule]]\ncron = \"0 3 * * *\"\nvms = [\"a\"]\nlabels = { b = \"c\" }\n",
+                1,
+                "either names or labels",
             ),
             (
                 "[[schedule]]\ntarget = \"unit\"\n",

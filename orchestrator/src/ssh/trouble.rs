@@ -11,6 +11,8 @@ pub enum Trouble {
     HostKeyChanged,
     /// The host's key is not known.
     HostKeyUnknown,
+    /// The private key that the inventory names can't be used.
+    Key,
     /// The host does not let us in.
     Refused,
     /// ssh does not accept its own configuration, or is not installed.
@@ -22,11 +24,14 @@ pub enum Trouble {
 }
 
 /// Beginnings of meaning in ssh's messages; the first that is found decides.
-const MEANINGS: [(&str, Trouble); 13] = [
+const MEANINGS: [(&str, Trouble); 15] = [
     ("IDENTIFICATION HAS CHANGED", Trouble::HostKeyChanged),
     ("REVOKED HOST KEY", Trouble::HostKeyChanged),
     ("host key is known for", Trouble::HostKeyUnknown),
     ("Host key verification failed", Trouble::HostKeyUnknown),
+    // What ssh says of a key is followed by that it was not let in.
+    ("no such identity: ", Trouble::Key),
+    ("Load key ", Trouble::Key),
     ("Permission denied (", Trouble::Refused),
     ("Too many authentication failures", Trouble::Refused),
     ("Name or service not known", Trouble::Name),
@@ -64,6 +69,9 @@ impl Trouble {
             }
             Self::HostKeyUnknown => {
                 "connect once with `ssh` and compare the key, or set host_keys = \"accept-new\""
+            }
+            Self::Key => {
+                "correct `identity` in the inventory; the file must be a private key that only its owner may read (chmod 600)"
             }
             Self::Refused => {
                 "name the right `user` and `identity`, and add the public key to authorized_keys there"
@@ -140,6 +148,19 @@ mod tests {
             .0,
             Trouble::HostKeyUnknown
         );
+    }
+
+    #[test]
+    fn a_key_that_can_not_be_used_is_named() {
+        let refused = "root@h: Permission denied (publickey).";
+        for said in [
+            "no such identity: /k: No such file or directory",
+            "Load key \"/k\": bad permissions",
+        ] {
+            let found = error(&["Permissions 0644 for '/k' are too open.", said, refused]);
+            assert_eq!(found, (Trouble::Key, said.into()));
+        }
+        assert_eq!(error(&[refused]), (Trouble::Refused, refused.into()));
     }
 
     #[test]

@@ -48,6 +48,8 @@ fn an_expected_failure_fails_nothing_and_a_wrong_list_is_told() {
     assert_eq!(ran.code(), 0, "{ran:#?}");
     assert_eq!(ran.end("a"), (VmOutcome::ExpectedFailure, None));
     let told = ran.output_in("a", Stage::Test);
+    let noted = "\na: good/A01 is expected to fail and passed: take it from expected_failures\n";
+    assert!(ran.stdout.contains(noted), "{}", ran.stdout);
     assert!(
         told.contains(&"good/A01 is expected to fail and passed: take it from expected_failures"),
         "{told:?}"

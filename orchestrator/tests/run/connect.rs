@@ -49,6 +49,20 @@ fn an_unknown_host_key_is_refused_unless_new_ones_are_accepted() {
 }
 
 #[test]
+fn a_private_key_that_is_not_there_is_named() {
+    let mut lab = Lab::new(&[]);
+    lab.vm("a", "identity = \"/nowhere/key\"");
+    let ran = lab.run(&["--target", "good"]);
+    let (what, advice) = unreachable(&ran, "a");
+    let said = "no such identity: /nowhere/key: No such file or directory";
+    assert_eq!(what, said);
+    assert!(
+        advice.starts_with("correct `identity` in the inventory"),
+        "{advice}"
+    );
+}
+
+#[test]
 fn a_refused_key_is_not_tried_again() {
     let mut lab = Lab::new(&[]);
     let stranger = lab.sshd.key("stranger");

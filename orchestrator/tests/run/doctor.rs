@@ -98,7 +98,11 @@ fn what_is_wrong_with_a_connection_comes_with_the_command_that_mends_it() {
     lab.sshd.trust("host");
     let all = Found::by_doctor(&lab, 0);
     let (grade, found, mend) = all[1].of("system");
-    assert_eq!((grade, mend), ("warning", "correct `os` there"), "{found}");
+    assert_eq!(
+        (grade, mend),
+        ("warning", "correct `os` in the inventory"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -226,6 +226,14 @@ impl Story {
         })
     }
 
+    pub(crate) fn note(&mut self, vm: &str, line: &str) -> &mut Self {
+        self.tell(Body::Note {
+            vm: vm.into(),
+            stage: Stage::Health,
+            line: line.into(),
+        })
+    }
+
     pub(crate) fn finish(
         &mut self,
         vm: &str,

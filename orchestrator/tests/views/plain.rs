@@ -46,6 +46,13 @@ fn every_change_is_a_line() {
 }
 
 #[test]
+fn what_is_noted_is_a_line_at_once() {
+    let mut story = Story::of(&["a"]);
+    story.note("a", "its clock is wrong");
+    assert_eq!(lines(&story).lines().last(), Some("a: its clock is wrong"));
+}
+
+#[test]
 fn an_endless_stream_of_failures_does_not_flood_the_output() {
     let mut story = Story::of(&["a"]);
     for number in 0..5000 {

@@ -45,6 +45,20 @@ fn report_writes_what_replay_does_and_returns_0() {
 }
 
 #[test]
+fn no_file_is_called_like_standard_output() {
+    let (_runs, log) = kept(&troubled_run().lines());
+    for option in ["--html", "--junit"] {
+        let output = orchestrator(&["report", option, "-"], &log);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("/dev/stdout is the standard output"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn a_log_that_was_cut_is_reported_as_far_as_it_goes() {
     let mut story = troubled_run();
     let whole = story.lines();

@@ -49,6 +49,20 @@ fn members_and_benchmarks_at_200_columns() {
 }
 
 #[test]
+fn what_was_noted_is_said_once_with_all_it_is_of() {
+    let mut story = good_run();
+    for vm in ["freebsd150", "freebsd144", "freebsd150"] {
+        story.note(vm, "clock: 7200 s behind this machine's");
+    }
+    story.note("freebsd144", "red\u{1b}[31m");
+    let text = summary(&story, 80);
+    let notes = "freebsd150, freebsd144: clock: 7200 s behind this machine's\n\
+                 freebsd144: red\\u{1b}[31m\n";
+    assert!(text.contains(notes), "{text}");
+    assert_eq!(text.matches("7200").count(), 1, "{text}");
+}
+
+#[test]
 fn interrupted_before_the_end() {
     let mut story = Story::of(&["freebsd150", "freebsd144", "freebsd143"]);
     bring_up(&mut story, "freebsd150").target_started("freebsd150", None);

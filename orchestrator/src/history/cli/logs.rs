@@ -146,7 +146,7 @@ type LinesOf = fn(&Event, &str) -> Vec<String>;
 
 fn output_of(event: &Event, of: &str) -> Vec<String> {
     match &event.body {
-        Body::Output { vm, stage, line } if vm == of => {
+        Body::Output { vm, stage, line } | Body::Note { vm, stage, line } if vm == of => {
             vec![format!("{:.0} {stage}: {line}", event.time)]
         }
         _ => Vec::new(),

@@ -160,7 +160,7 @@ impl Follower {
         self.tell(report).await;
         if self.record.is_first_trouble() {
             self.recorder
-                .record(Body::Output {
+                .record(Body::Note {
                     vm: self.vm.clone(),
                     stage: Stage::Connect,
                     line: format!("the console can't be followed for now: {what}"),

@@ -134,7 +134,7 @@ impl Pipeline {
             }
             if finding.grade != Grade::Good {
                 let line = format!("{}: {}", finding.check.as_str(), finding.found);
-                self.output(Stage::Health, line).await;
+                self.note(Stage::Health, line).await;
             }
         }
         Ok(())

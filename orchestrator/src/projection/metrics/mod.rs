@@ -147,6 +147,7 @@ impl View for Metrics {
             | Body::Facts { .. }
             | Body::Harness { .. }
             | Body::Output { .. }
+            | Body::Note { .. }
             | Body::Console { .. }
             | Body::TargetRetried { .. }
             | Body::VmFinished { .. }

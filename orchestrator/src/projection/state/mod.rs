@@ -111,6 +111,7 @@ impl RunState {
             Body::Scraped { vm, samples, .. } => self.vm_mut(vm).scraped(event.time, samples),
             Body::ScrapeFailed { vm, reason, .. } => self.vm_mut(vm).scrape_failed(*reason),
             Body::Output { vm, line, .. } => self.vm_mut(vm).keep_line(line),
+            Body::Note { vm, line, .. } => self.vm_mut(vm).note(line),
             Body::Console { vm, kind, lines } => self.vm_mut(vm).console(*kind, lines),
             Body::VmFinished {
                 vm,

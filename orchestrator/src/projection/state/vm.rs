@@ -19,6 +19,9 @@ use crate::scrape::series;
 pub const KEPT_TESTS: usize = 100;
 /// Last lines that a VM's programs wrote.
 pub const KEPT_LINES: usize = 5;
+
+/// How many notes of a VM are kept.
+const KEPT_NOTES: usize = 20;
 /// Lines of a kernel's that are kept of its crash: with the trap's registers,
 /// where in the stack it was.
 const QUOTED_LINES: usize = 24;
@@ -57,6 +60,8 @@ pub struct VmState {
     /// The last lines that its programs wrote in the stage that it is in, or
     /// since the stage that failed; [`KEPT_LINES`] of them.
     pub last_lines: VecDeque<String>,
+    /// What else is to be known of it, each once; [`KEPT_NOTES`] of it.
+    pub notes: Vec<String>,
     /// What its kernel printed of its last crash; [`QUOTED_LINES`] of it.
     pub crash: Vec<String>,
 }
@@ -143,6 +148,7 @@ impl VmState {
             scrapes: Scrapes::default(),
             console: BTreeMap::new(),
             last_lines: VecDeque::new(),
+            notes: Vec::new(),
             crash: Vec::new(),
         }
     }
@@ -397,6 +403,13 @@ impl VmState {
         }
         if kind.is_crash() {
             self.crash = lines.iter().take(QUOTED_LINES).map(|l| clip(l)).collect();
+        }
+    }
+
+    pub(super) fn note(&mut self, line: &str) {
+        let line = clip(line);
+        if self.notes.len() < KEPT_NOTES && !self.notes.contains(&line) {
+            self.notes.push(line);
         }
     }
 
