@@ -29,7 +29,7 @@ pub mod plain;
 pub mod result;
 pub mod state;
 pub mod summary;
-mod target_ends;
+pub(crate) mod target_ends;
 mod targets;
 pub mod terminal;
 pub mod text;

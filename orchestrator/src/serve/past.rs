@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What earlier processes left: of each VM its last run, from the event logs.
+//! What earlier processes left: of each VM what was said last, from the event
+//! logs.
 
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use crate::event::Event;
+use crate::event::{Body, Event, Plan};
 use crate::event_log::{self, Reader};
 use crate::inventory::Inventory;
 use crate::projection::state::RunState;
+use crate::projection::target_ends::target_ends;
 use crate::projection::{Details, Fleet, Fold, Projection, StateHandle};
 use crate::runs;
 
@@ -42,37 +44,74 @@ fn each_event(runs_dir: &Path, run: &str, mut take: impl FnMut(&Event)) -> Optio
     Some(())
 }
 
-/// Add the last runs of the inventory's VMs to `fleet`: the names of those
-/// that were cut off, the oldest first.
+/// Add the runs to `fleet` that have the last word on something of the
+/// inventory's VMs: the names of those that are the last of a VM and were cut
+/// off, the oldest first.
 pub(super) fn load(
     runs_dir: &Path,
     inventory: &Inventory,
     fleet: &Fleet,
 ) -> io::Result<Vec<String>> {
-    let mut missing: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
+    let vms: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
+    let mut known = Known::default();
     let mut found = Vec::new();
     for name in runs::names(runs_dir)?.into_iter().take(RUNS_MAX) {
-        if missing.is_empty() {
-            break;
-        }
-        let Some(run) = read(runs_dir, &name) else {
+        // Most say nothing that a later one does not; their logs may be long.
+        let is_new = |plan: &Plan| known.lacks(plan, &vms);
+        if !plan(runs_dir, &name).is_some_and(|plan| is_new(&plan)) {
             continue;
-        };
-        let is_last = |state: &RunState| {
-            let before = missing.len();
-            missing.retain(|vm| state.vm(vm).is_none());
-            missing.len() < before
-        };
-        if run.read(is_last) {
-            found.push((name, run));
+        }
+        if let Some(run) = read(runs_dir, &name) {
+            let is_last = run.read(|state| known.add(state));
+            found.push((name, run, is_last));
         }
     }
     let mut cut = Vec::new();
-    for (name, run) in found.into_iter().rev() {
-        if run.read(|state| state.duration_s.is_none()) {
+    for (name, run, is_last) in found.into_iter().rev() {
+        if is_last && run.read(|state| state.duration_s.is_none()) {
             cut.push(name);
         }
         fleet.add_past(run);
     }
     Ok(cut)
+}
+
+/// What the run was going to do; `None` where its log does not begin with that.
+fn plan(runs_dir: &Path, run: &str) -> Option<Plan> {
+    let log = runs_dir.join(run).join(event_log::FILE_NAME);
+    match Reader::open(&log).ok()?.next()?.ok()?.body {
+        Body::RunStarted { plan, .. } => Some(plan),
+        _ => None,
+    }
+}
+
+/// Which planned targets ended on which VM, in the runs that were read.
+#[derive(Default)]
+struct Known {
+    vms: HashSet<String>,
+    ended: HashSet<(String, String)>,
+}
+
+impl Known {
+    fn lacks(&self, plan: &Plan, vms: &HashSet<&str>) -> bool {
+        let ours = plan.vms.iter().filter(|vm| vms.contains(&*vm.name));
+        let lacks = |vm: &str| {
+            let mut targets = plan.targets.iter();
+            !self.vms.contains(vm)
+                || targets.any(|t| !self.ended.contains(&(vm.to_owned(), t.target.clone())))
+        };
+        ours.into_iter().any(|vm| lacks(&vm.name))
+    }
+
+    /// Whether it is the last run of some VM.
+    fn add(&mut self, state: &RunState) -> bool {
+        let mut is_last = false;
+        for vm in &state.vms {
+            is_last |= self.vms.insert(vm.name().to_owned());
+            let ends = target_ends(state, vm).into_iter();
+            let ended = ends.map(|end| (vm.name().to_owned(), end.target.to_owned()));
+            self.ended.extend(ended);
+        }
+        is_last
+    }
 }

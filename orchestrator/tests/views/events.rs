@@ -394,7 +394,11 @@ impl Story {
     }
 }
 
-fn finished(target: &str, outcome: Outcome, [passed, failed, skipped]: [u32; 3]) -> protocol::Body {
+pub(crate) fn finished(
+    target: &str,
+    outcome: Outcome,
+    [passed, failed, skipped]: [u32; 3],
+) -> protocol::Body {
     protocol::Body::TargetFinished(TargetFinished {
         target: target.into(),
         outcome,

@@ -4,8 +4,9 @@
 use orchestrator::event::{Body, Event, SeriesState, Stage, VmOutcome};
 use orchestrator::projection::metrics::Metrics;
 use orchestrator::projection::{Fleet, Fold, Projection, StateHandle};
+use protocol::Outcome;
 
-use crate::events::{ALL, Story, cause, failed};
+use crate::events::{ALL, Story, cause, failed, finished};
 use crate::findings::judged;
 use crate::metrics::samples;
 
@@ -35,8 +36,9 @@ impl Service {
     /// What is shown of the family, without its prefix.
     fn shown(&self, family: &str) -> Vec<String> {
         let text = self.metrics.render();
-        let lines = samples(&text, &format!("orchestrator_{family}{{")).into_iter();
+        let lines = samples(&text, &format!("orchestrator_{family}{{"));
         lines
+            .into_iter()
             .map(|line| line.strip_prefix("orchestrator_").unwrap().to_owned())
             .collect()
     }
@@ -49,10 +51,10 @@ impl Service {
 }
 
 const REGRESSED: &str =
-    "benchmark_regression{vm=\"a\",benchmark=\"parse\",workload=\"empty\",connections=\"0\"} 1";
-const MEASURED: &str = "benchmark_value{vm=\"a\",benchmark=\"parse\",workload=\"empty\",connections=\"0\",unit=\"ns\"} 60";
-const FAILED: &str = "test_failed{vm=\"a\",target=\"bench\",test=\"C12\"} 1";
-const NOT_PASSED: &str = "target_passed{vm=\"a\",target=\"bench\"} 0";
+    "benchmark_regression{benchmark=\"parse\",connections=\"0\",vm=\"a\",workload=\"empty\"} 1";
+const MEASURED: &str = "benchmark_value{benchmark=\"parse\",connections=\"0\",unit=\"ns\",vm=\"a\",workload=\"empty\"} 60";
+const FAILED: &str = "test_failed{target=\"bench\",test=\"C12\",vm=\"a\"} 1";
+const NOT_PASSED: &str = "target_passed{target=\"bench\",vm=\"a\"} 0";
 
 /// The benchmark of `a` was measured.
 fn measuring(median: f64) -> Story {
@@ -90,7 +92,7 @@ fn a_run_that_has_only_begun_takes_nothing_away() {
     let again = Story::of_target(&["a"], ALL);
     next.apply(&again.events[0]);
     assert_eq!(service.shown("vm_up"), ["vm_up{vm=\"a\"} 1"]);
-    let outcome = ["vm_outcome{vm=\"a\",outcome=\"failed\"} 1"];
+    let outcome = ["vm_outcome{outcome=\"failed\",vm=\"a\"} 1"];
     assert_eq!(service.shown("vm_outcome"), outcome);
     assert_eq!(service.shown("target_passed")[0], NOT_PASSED);
     assert_eq!(service.shown("test_failed"), [FAILED]);
@@ -108,10 +110,16 @@ fn a_target_says_the_last_word_where_it_has_ended_and_of_regressions_where_its_r
     assert_eq!(service.shown("test_failed"), [FAILED]);
 
     let told = story.events.len();
-    story.target_finished_as("bench", "a");
+    story.harness_of(ALL, "a", finished("bench", Outcome::Passed, [1, 0, 0]));
     next.apply(&story.events[told]);
-    assert_eq!(service.shown("benchmark_value"), [MEASURED.replace("60", "50")]);
-    assert_eq!(service.shown("target_passed")[0], NOT_PASSED.replace("} 0", "} 1"));
+    assert_eq!(
+        service.shown("benchmark_value"),
+        [MEASURED.replace("60", "50")]
+    );
+    assert_eq!(
+        service.shown("target_passed")[0],
+        NOT_PASSED.replace("} 0", "} 1")
+    );
     assert_eq!(service.shown("test_failed"), [""; 0]);
     assert_eq!(service.shown("benchmark_regression"), [REGRESSED]);
 
@@ -125,9 +133,16 @@ fn a_target_says_the_last_word_where_it_has_ended_and_of_regressions_where_its_r
     for event in &story.events[told..] {
         next.apply(event);
     }
-    assert_eq!(service.shown("benchmark_regression"), [REGRESSED.replace("} 1", "} 0")]);
+    assert_eq!(
+        service.shown("benchmark_regression"),
+        [REGRESSED.replace("} 1", "} 0")]
+    );
     service.begin(&[]);
-    assert_eq!(service.runs(), 2, "the first run has the last word on nothing");
+    assert_eq!(
+        service.runs(),
+        2,
+        "the first run has the last word on nothing"
+    );
 }
 
 #[test]
@@ -136,20 +151,25 @@ fn a_run_of_another_target_leaves_what_this_one_said() {
     service.begin(&regressed().events);
     for _ in 0..3 {
         let mut other = Story::of_target(&["a"], "unit");
-        other.fail("a", Stage::Connect, cause("refused"));
+        other.fail("a", Stage::Connect, 1, false);
         other.finish("a", VmOutcome::Lost, Some(cause("refused")));
         other.close();
         service.begin(&other.events);
     }
     assert_eq!(service.shown("vm_up"), ["vm_up{vm=\"a\"} 0"]);
-    let outcome = ["vm_outcome{vm=\"a\",outcome=\"lost\"} 1"];
+    let outcome = ["vm_outcome{outcome=\"lost\",vm=\"a\"} 1"];
     assert_eq!(service.shown("vm_outcome"), outcome);
     let passed = service.shown("target_passed");
     let unit = NOT_PASSED.replace("bench", "unit");
     assert!(passed.contains(&unit) && passed.contains(&NOT_PASSED.to_owned()));
     assert_eq!(service.shown("test_failed"), [FAILED]);
     assert_eq!(service.shown("benchmark_regression"), [REGRESSED]);
-    assert_eq!(service.runs(), 2);
+    service.begin(&[]);
+    assert_eq!(
+        service.runs(),
+        3,
+        "of the three that are alike, the last is left"
+    );
 }
 
 #[test]
