@@ -3,7 +3,9 @@
 //! logged with every sync, folded into a run's state and its metrics.
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -26,7 +28,7 @@ pub(crate) const TARGET: &str = "live_integration";
 pub(crate) const FRAME: u32 = 4;
 
 pub(crate) fn measure() {
-    let stream = said(EVENTS_A_VM - FRAME);
+    let stream: Arc<[u8]> = said(EVENTS_A_VM - FRAME).into();
     let events = f64::from(VMS * EVENTS_A_VM);
     let rate = |time: Duration| format!("{:.0}/s", events / time.as_secs_f64());
     let mut decoded = Vec::new();
@@ -95,14 +97,14 @@ pub(crate) async fn log(
     (recorder, writer)
 }
 
-async fn drive(path: &Path, stream: &[u8], state: StateHandle) {
+async fn drive(path: &Path, stream: &Arc<[u8]>, state: StateHandle) {
     let names: Vec<String> = names(VMS).collect();
     let (recorder, writer) = log(path, names.iter().cloned(), state).await;
     let mut streams = JoinSet::new();
     for vm in names {
-        let (recorder, stream) = (recorder.clone(), stream.to_vec());
+        let (recorder, stream) = (recorder.clone(), Cursor::new(Arc::clone(stream)));
         streams.spawn(async move {
-            let mut lines = Box::pin(lines::of(&stream[..], tokio::io::empty(), usize::MAX));
+            let mut lines = Box::pin(lines::of(stream, tokio::io::empty(), usize::MAX));
             follow(&vm, &mut lines, &recorder).await;
         });
     }

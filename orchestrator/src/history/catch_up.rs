@@ -36,7 +36,8 @@ impl History {
     }
 
     /// Record every run whose log is new or has grown, and forget those whose log
-    /// is gone.
+    /// is gone. Logs only grow: one that another of the same length took the place
+    /// of, such as from a backup, is not noticed before [`History::rebuild`].
     ///
     /// # Errors
     /// When the logs can't be listed, or the database not be written.

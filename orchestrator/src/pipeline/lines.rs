@@ -17,6 +17,8 @@ const COMPLAINT_BYTES_MAX: usize = 4096;
 /// What a stream's buffer begins with, bytes: there are two for each VM, and
 /// most of the time they are empty.
 const BUFFER_BYTES: usize = 2048;
+/// What it has room for while more comes than that at once, bytes.
+const BUSY_BUFFER_BYTES: usize = 16 << 10;
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub fn of(
 struct Events {
     /// Bytes in which there is none.
     searched: usize,
+    /// Bytes of lines since more had to be read.
+    taken: usize,
 }
 
 /// Why there is no further event.
@@ -84,9 +88,14 @@ impl Decoder for Events {
         }
         let Some(newline) = newline else {
             self.searched = bytes.len();
+            if self.taken + bytes.len() >= BUFFER_BYTES {
+                bytes.reserve(BUSY_BUFFER_BYTES);
+            }
+            self.taken = 0;
             return Ok(None);
         };
         self.searched = 0;
+        self.taken += newline + 1;
         let mut line = bytes.split_to(newline + 1);
         line.truncate(newline);
         Ok(Some(line.freeze()))
