@@ -426,6 +426,17 @@ fn all_live_targets_run_in_order_with_an_exporter_beside_them() {
 }
 
 #[test]
+fn servers_of_both_ip_versions_may_have_the_same_ports() {
+    Host::with(|host| {
+        // Of twenty ports, eight for each: hardly ever are they all different.
+        let range = "net.ipv4.ip_local_port_range=40000 40019";
+        said("sysctl", &["-qw", range]);
+        let ran = run(host.target("live_bench").arg(CONNECTIONS));
+        demand_passed(&ran);
+    });
+}
+
+#[test]
 fn where_nothing_is_served_all_live_targets_bring_the_device() {
     Host::with(|host| {
         host.end_daemon();
