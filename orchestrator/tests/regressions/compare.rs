@@ -112,5 +112,5 @@ fn a_run_that_is_none_is_named() {
     let runs = Runs::of(1);
     let said = runs.orchestrator(&["compare", &Runs::name(0), "nobody"]);
     assert_eq!(said.status, 2);
-    assert!(said.notes.contains("/nobody/events.ndjson"), "{said:?}");
+    assert!(said.notes.contains(" has no run nobody; "), "{said:?}");
 }
