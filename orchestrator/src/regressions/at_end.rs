@@ -28,9 +28,12 @@ pub(crate) struct Judging {
 pub(crate) enum NoBaseline {
     #[error(transparent)]
     NoRunsDir(#[from] runs::NoRunsDir),
-    #[error("{0}; without a baseline: --baseline auto")]
+    #[error("no baseline; --baseline auto goes by the history instead")]
     NoRun(#[from] runs::NoRun),
-    #[error("failed to open {} ({reason})", path.display())]
+    #[error(
+        "failed to open {} ({reason}); give --baseline auto, or a run's name, folder or log",
+        path.display()
+    )]
     Open { path: PathBuf, reason: io::Error },
     #[error("{} holds no event of a run, so it is no baseline", path.display())]
     Empty { path: PathBuf },
