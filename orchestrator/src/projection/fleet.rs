@@ -83,15 +83,14 @@ impl Fleet {
     fn push(&self, member: Member) {
         let mut members = self.members();
         let latest = self.latest(&members);
-        let mut place = 0;
+        let is_kept = |place: usize, state: &RunState| {
+            let mut words = self.ours(state).flat_map(|vm| latest.of(place, vm.name()));
+            state.head.is_none() || words.any(|aspect| aspect.is_bounded(state))
+        };
+        let mut places = 0..;
         members.retain(|member| {
-            let is_of_use = |vm: &&VmState| latest.of(place, vm.name()).any(Aspect::is_bounded);
-            let is_kept = |state: &RunState| {
-                state.head.is_none() || self.ours(state).any(|vm| is_of_use(&vm))
-            };
-            let is_kept = member.run.read(is_kept);
-            place += 1;
-            is_kept
+            let kept = |place| member.run.read(|state| is_kept(place, state));
+            places.next().is_some_and(kept)
         });
         members.push(member);
     }

@@ -31,11 +31,15 @@ pub enum Aspect {
 }
 
 impl Aspect {
-    /// Whether there is a bounded number of such, whatever VMs call targets.
-    pub(super) fn is_bounded(&self) -> bool {
+    /// Whether there is a bounded number of such: a target is one that the run
+    /// planned or that is known, whatever else VMs call one.
+    pub(super) fn is_bounded(&self, run: &RunState) -> bool {
         match self {
             Self::Info | Self::Reach | Self::End | Self::Console | Self::Device => true,
-            Self::Results(target) | Self::Judged(target) => target.parse::<Target>().is_ok(),
+            Self::Results(target) | Self::Judged(target) => {
+                let mut planned = run.head.iter().flat_map(|head| &head.targets);
+                planned.any(|planned| planned.target == *target) || target.parse::<Target>().is_ok()
+            }
         }
     }
 }
@@ -55,12 +59,7 @@ impl Latest {
     /// What the run at `place` says of `vm`, the runs before it having had their
     /// say.
     pub(super) fn hear(&mut self, place: usize, state: &RunState, vm: &VmState, goes_on: bool) {
-        if !self.0.contains_key(vm.name()) {
-            self.0.insert(vm.name().to_owned(), HashMap::new());
-        }
-        let Some(known) = self.0.get_mut(vm.name()) else {
-            return;
-        };
+        let known = self.0.entry(vm.name().to_owned()).or_default();
         for (aspect, is_said) in aspects(state, vm, goes_on) {
             let word = Word {
                 run: place,

@@ -2,7 +2,7 @@
 //! What earlier processes left: of each VM what was said last, from the event
 //! logs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -52,13 +52,11 @@ pub(super) fn load(
     inventory: &Inventory,
     fleet: &Fleet,
 ) -> io::Result<Vec<String>> {
-    let vms: HashSet<&str> = inventory.vms.iter().map(|vm| vm.name.as_str()).collect();
-    let mut known = Known::default();
+    let mut known = Known::of(inventory);
     let mut found = Vec::new();
     for name in runs::names(runs_dir)?.into_iter().take(RUNS_MAX) {
         // Most say nothing that a later one does not; their logs may be long.
-        let is_new = |plan: &Plan| known.lacks(plan, &vms);
-        if !plan(runs_dir, &name).is_some_and(|plan| is_new(&plan)) {
+        if !plan(runs_dir, &name).is_some_and(|plan| known.lacks(&plan)) {
             continue;
         }
         if let Some(run) = read(runs_dir, &name) {
@@ -85,32 +83,34 @@ fn plan(runs_dir: &Path, run: &str) -> Option<Plan> {
     }
 }
 
-/// Which planned targets ended on which VM, in the runs that were read.
-#[derive(Default)]
-struct Known {
-    vms: HashSet<String>,
-    ended: HashSet<(String, String)>,
-}
+/// Which targets ended in the runs that were read, on each VM of the inventory;
+/// `None` where no run was of it.
+struct Known(HashMap<String, Option<HashSet<String>>>);
 
 impl Known {
-    fn lacks(&self, plan: &Plan, vms: &HashSet<&str>) -> bool {
-        let ours = plan.vms.iter().filter(|vm| vms.contains(&*vm.name));
-        let lacks = |vm: &str| {
-            let mut targets = plan.targets.iter();
-            !self.vms.contains(vm)
-                || targets.any(|t| !self.ended.contains(&(vm.to_owned(), t.target.clone())))
-        };
-        ours.into_iter().any(|vm| lacks(&vm.name))
+    fn of(inventory: &Inventory) -> Self {
+        let vms = inventory.vms.iter();
+        Self(vms.map(|vm| (vm.name.clone(), None)).collect())
+    }
+
+    fn lacks(&self, plan: &Plan) -> bool {
+        let mut vms = plan.vms.iter().filter_map(|vm| self.0.get(&vm.name));
+        vms.any(|ended| {
+            let lacks = |target: &str| ended.as_ref().is_none_or(|known| !known.contains(target));
+            plan.targets.iter().any(|planned| lacks(&planned.target))
+        })
     }
 
     /// Whether it is the last run of some VM.
     fn add(&mut self, state: &RunState) -> bool {
         let mut is_last = false;
         for vm in &state.vms {
-            is_last |= self.vms.insert(vm.name().to_owned());
-            let ends = target_ends(state, vm).into_iter();
-            let ended = ends.map(|end| (vm.name().to_owned(), end.target.to_owned()));
-            self.ended.extend(ended);
+            if let Some(known) = self.0.get_mut(vm.name()) {
+                is_last |= known.is_none();
+                let ends = target_ends(state, vm).into_iter();
+                let ended = ends.map(|end| end.target.to_owned());
+                known.get_or_insert_default().extend(ended);
+            }
         }
         is_last
     }

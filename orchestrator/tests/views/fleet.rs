@@ -173,15 +173,26 @@ fn a_run_of_another_target_leaves_what_this_one_said() {
 }
 
 #[test]
-fn names_that_only_a_vm_knows_keep_no_run() {
+fn names_that_only_a_vm_knows_keep_no_run_and_planned_ones_do() {
     let service = Service::new();
+    let mut planned = Story::of_target(&["a"], "ours");
+    planned.finish("a", VmOutcome::Passed, None);
+    planned.close();
+    service.begin(&planned.events);
     for number in 0..10 {
         let target = format!("mine{number}");
-        let mut story = Story::of_target(&["a"], &target);
+        let mut story = Story::of_target(&["a"], ALL);
+        story.harness_of(ALL, "a", finished(&target, Outcome::Passed, [1, 0, 0]));
         story.finish("a", VmOutcome::Passed, None);
         story.close();
         service.begin(&story.events);
     }
-    assert_eq!(service.shown("target_passed").len(), 2);
-    assert_eq!(service.runs(), 2);
+    let passed = service.shown("target_passed");
+    let shown = |target| passed.iter().any(|line| line.contains(target));
+    assert_eq!(
+        ["\"ours\"", "\"mine7\"", "\"mine9\""].map(shown),
+        [true, false, true]
+    );
+    service.begin(&[]);
+    assert_eq!(service.runs(), 3);
 }

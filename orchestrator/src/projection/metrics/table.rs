@@ -9,7 +9,7 @@ use crate::scrape::series;
 
 const EVENTS: &str = "events of this process";
 const LAST_RUN_OF_VM: &str = "the VM's last run";
-const LAST_RUN_OF_TARGET: &str = "the VM's last run, of each target";
+const LAST_RUN_OF_TARGET: &str = "the target's last run on the VM that has ended";
 
 pub(super) const BUILD_INFO: Family = Family::new(
     "orchestrator_build_info",
@@ -115,13 +115,13 @@ pub(super) const VM_UP: Family = gauge(
 pub(super) const VM_OUTCOME: Family = gauge(
     "orchestrator_vm_outcome",
     &["vm", "outcome"],
-    "How the VM's last run ended; always 1, and absent while it goes on.",
+    "How the VM's last run that has ended did; always 1.",
     "vm_finished",
 );
 pub(super) const VM_DURATION: Family = gauge(
     "orchestrator_vm_duration_seconds",
     &["vm"],
-    "Wall time of the VM's last run, from its first stage to its last; absent while it goes on.",
+    "Wall time of the VM's last run that has ended, from its first stage to its last.",
     "vm_finished",
 );
 pub(super) const CONSOLE_REPORTS: Family = gauge(
@@ -216,8 +216,9 @@ const SECTIONS: [Section; 6] = [
     },
     Section {
         title: "VMs",
-        intro: "Of each VM of the run (`run`), or of each VM of the inventory in its last run \
-                (`serve`, also after a restart; only what adds up begins anew). Everything with a \
+        intro: "Of each VM of the run (`run`), or of each VM of the inventory in its last run that \
+                has come to say so (`serve`: a run that has only begun takes nothing away, and \
+                neither does a restart; only what adds up begins anew). Everything with a \
                 VM's name leaves with the VM. A label is one of a fixed set, or comes from the \
                 inventory, or is limited in number and length: a VM can't make series without end.",
         families: &[
@@ -235,8 +236,9 @@ const SECTIONS: [Section; 6] = [
     },
     Section {
         title: "Targets, tests and benchmarks",
-        intro: "Of each target that was begun in the VM's last run, and of each that was planned and \
-                not come to, unless the run was cancelled. 64 targets of a VM, 64 categories and 512 \
+        intro: "Of each target that was begun, and of each that was planned and not come to, unless \
+                the run was cancelled; where a target was never brought to its end, it is shown as it \
+                goes on. How benchmarks are judged is known when the run has ended. 64 targets of a VM, 64 categories and 512 \
                 benchmarks of a target at most; what is beyond the first two is counted as `other`.",
         families: &[
             LAST_RUN,

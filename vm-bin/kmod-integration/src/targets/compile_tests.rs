@@ -7,7 +7,6 @@ use std::io::Write;
 use protocol::Outcome;
 
 use super::{Session, TargetError};
-use crate::framework::compile::Job;
 use crate::framework::tap::{TapReader, TapTest};
 use crate::report::ReportError;
 
@@ -19,12 +18,7 @@ pub(super) fn memcheck<W: Write>(session: &Session<W>, name: &str) -> Result<(),
 
 /// As the Makefile's goal `name` has them compiled and run.
 pub(super) fn run<W: Write>(session: &Session<W>, name: &str) -> Result<(), TargetError> {
-    let options = &session.options;
-    session.demand_compiler()?;
-    let objects = session.objects()?;
-    let folder = options.kmod_src.join("test");
-    let job = Job::new(folder, name, &options.cc, &objects.path);
-    let make = session.start_make(job)?;
+    let (objects, make) = session.start_test(name)?;
 
     session.report().target_started(name, None)?;
     let mut tests = 0_usize;

@@ -10,7 +10,7 @@ use protocol::Outcome;
 use protocol::event::Better;
 
 use super::{Session, TargetError};
-use crate::framework::compile::{Job, Objects};
+use crate::framework::compile::Objects;
 use crate::report::{Measured, ReportError};
 
 /// The benchmarks, as the C programs name them: what a call is of, and the
@@ -70,12 +70,7 @@ fn measure<W: Write>(
     unit: &'static str,
     parse: fn(&str) -> Option<Cost>,
 ) -> Result<(Objects, Vec<String>), TargetError> {
-    let options = &session.options;
-    session.demand_compiler()?;
-    let objects = session.objects()?;
-    let folder = options.kmod_src.join("test");
-    let job = Job::new(folder, name, &options.cc, &objects.path);
-    let make = session.start_make(job)?;
+    let (objects, make) = session.start_test(name)?;
 
     let all: usize = BENCHMARKS.iter().map(|(.., workloads)| workloads).sum();
     session

@@ -47,6 +47,16 @@ impl<W: Write> Session<W> {
         Make::start(job, &self.cancel, &self.restorer)
     }
 
+    /// Have the goal `name` of the C tests' Makefile made, and where it leaves files.
+    pub(super) fn start_test(&self, name: &str) -> Result<(Objects, Make), CompileError> {
+        self.demand_compiler()?;
+        let objects = self.objects()?;
+        let folder = self.options.kmod_src.join("test");
+        let job = Job::new(folder, name, &self.options.cc, &objects.path);
+        let make = self.start_make(job)?;
+        Ok((objects, make))
+    }
+
     /// Hand each line that make prints to `take`, and keep all as `LOG-make.log`.
     pub(super) fn follow(
         &self,
